@@ -1,0 +1,12 @@
+"""Everything that mends another library, and the only place that may patch one.
+
+One file per gap. Each file says what breaks, in which versions, and when the file may be deleted,
+and offers `install()`, which registers its patch with `hooks.when_imported` and imports nothing.
+"""
+
+from vitdet.compat import mmcv_ext
+
+
+def install() -> None:
+    """Register every patch; costs microseconds and loads none of the libraries concerned."""
+    mmcv_ext.install()
