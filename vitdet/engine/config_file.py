@@ -1,18 +1,20 @@
 """Find a config file and read it, turning each way to fail into one clear line."""
 
 import difflib
-import importlib.resources
 import traceback
 from pathlib import Path
 
 from mmengine.config import Config
 
+import vitdet
 from vitdet.errors import UserError
 
 
 def shipped_configs() -> Path:
-    """Folder of the configs that come with vitdet, in a clone and in an installed wheel."""
-    return Path(str(importlib.resources.files("vitdet.configs")))
+    """Folder of the configs that come with vitdet: packed into a wheel, beside it in a clone."""
+    package = Path(vitdet.__file__).parent
+    packed = package / "configs"
+    return packed if packed.is_dir() else package.parent / "configs"
 
 
 def find_config(name: str | Path) -> Path:
@@ -44,19 +46,16 @@ def read_config(name: str | Path) -> Config:
     """
     path = find_config(name)
     try:
-        config = Config.fromfile(path)
+        return Config.fromfile(path)
     except SyntaxError as error:
         raise UserError(f"config {path}, line {error.lineno}: {error.msg}") from error
     except Exception as error:  # whatever a config's own lines may raise
+        if "inheritance chain" in str(error):
+            raise UserError(
+                f"config {path} mixes the two styles: a pure-Python config (read_base) inherits "
+                "pure-Python ones only, a text-style config (_base_ = [...]) text-style ones only"
+            ) from error
         raise UserError(_where(error, path) + " ".join(str(error).split())) from error
-    # A text-style base read by a pure-Python config would lose its own bases without a word.
-    if config.filename and "_base_" in config and Config._is_lazy_import(str(path)):
-        raise UserError(
-            f"config {path} inherits the text-style config(s) {config['_base_']} by read_base: "
-            "a pure-Python config can only inherit pure-Python ones, write a text-style config "
-            "(_base_ = [...]) instead"
-        )
-    return config
 
 
 def _where(error: Exception, path: Path) -> str:
