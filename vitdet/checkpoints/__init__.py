@@ -1,0 +1,1 @@
+"""Reading and writing checkpoints: weights and data, never code."""
