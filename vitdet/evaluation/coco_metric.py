@@ -1,0 +1,189 @@
+"""COCO's metric for the val and test evaluators of a config."""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.evaluator import BaseMetric
+from mmengine.logging import MMLogger
+
+from vitdet.datasets.coco_files import category_ids, read_coco
+from vitdet.errors import UserError
+from vitdet.evaluation.coco_scores import Backend, IoUScores, IoUType, evaluate_coco
+from vitdet.evaluation.coco_table import class_table, summary_table
+from vitdet.evaluation.rle import encode_masks
+
+_KEYS = (
+    *("mAP", "mAP_50", "mAP_75", "mAP_s", "mAP_m", "mAP_l"),
+    *("AR@1", "AR@10", "AR@100", "AR_s", "AR_m", "AR_l"),
+)
+
+
+class CocoMetric(BaseMetric):
+    """Box and mask AP by the COCO rules, in total and for each class.
+
+    Reported under the names mmdet's users know, `coco/bbox_mAP`, `coco/segm_mAP_50` and so on, not
+    rounded; -1 stands where the ground truth has no such object, as COCO has it. Label i of a
+    prediction is class i of the data set's `metainfo["classes"]`, found in the annotation file by
+    its name (mmdet's metric takes the order of the file instead, which swaps classes silently).
+
+    `ann_file` is read, and the data set's classes are looked up in it, when the evaluator is built:
+    before the first training step. With `format_only` nothing is scored: predictions are only
+    written, to `outfile_prefix` + `.bbox.json` and `.segm.json` in COCO's result format.
+    `collect_device` and `prefix` are those of mmengine's `BaseMetric`.
+    """
+
+    default_prefix = "coco"
+
+    def __init__(
+        self,
+        ann_file: str | Path,
+        metric: IoUType | Sequence[IoUType] = ("bbox", "segm"),
+        *,
+        backend: Backend = "faster_coco_eval",
+        format_only: bool = False,
+        outfile_prefix: str | None = None,
+        collect_device: str = "cpu",
+        prefix: str | None = None,
+    ) -> None:
+        super().__init__(collect_device=collect_device, prefix=prefix)
+        self.iou_types = (metric,) if isinstance(metric, str) else tuple(metric)
+        unknown = set(self.iou_types) - {"bbox", "segm"}
+        if unknown or not self.iou_types:
+            raise UserError(f"CocoMetric: metric={metric!r}, expected 'bbox', 'segm' or both")
+        if format_only and outfile_prefix is None:
+            raise UserError("CocoMetric: format_only=True needs outfile_prefix, where to write")
+        self.ann_file = ann_file
+        self.backend = backend
+        self.format_only = format_only
+        self.outfile_prefix = outfile_prefix
+        self._ground_truth = read_coco(ann_file)
+        if not format_only and not self._ground_truth["annotations"]:
+            raise UserError(f"{ann_file} has no annotations: there is nothing to evaluate against")
+
+    @property
+    def dataset_meta(self) -> dict | None:
+        """Meta information of the data set; its `classes` are looked up in the annotation file."""
+        return self._dataset_meta
+
+    @dataset_meta.setter
+    def dataset_meta(self, dataset_meta: dict) -> None:
+        self._category_ids = category_ids(
+            self._ground_truth["categories"], classes=dataset_meta["classes"], source=self.ann_file
+        )
+        self._dataset_meta = dataset_meta
+
+    def process(self, data_batch: Any, data_samples: Sequence[Mapping[str, Any]]) -> None:
+        """Keep the predictions of one batch, on the CPU and with masks run-length coded.
+
+        A sample is a `DetDataSample` as a dict: `img_id` and, in `pred_instances`, `bboxes`: (N, 4)
+        xyxy pixels of the original image, `scores`: (N,), `labels`: (N,) and, where masks are
+        evaluated, `masks`: (N, H, W) or N run-length codes, with `mask_scores`: (N,) if the model
+        scores them apart.
+        """
+        for sample in data_samples:
+            predicted = sample["pred_instances"]
+            result = {
+                "image_id": sample["img_id"],
+                "boxes": predicted["bboxes"].cpu(),
+                "scores": predicted["scores"].cpu(),
+                "labels": predicted["labels"].cpu(),
+            }
+            if "segm" in self.iou_types:
+                if "masks" not in predicted:
+                    raise UserError(
+                        "CocoMetric: metric has 'segm' but the model predicts no masks; "
+                        "set metric='bbox'"
+                    )
+                masks = predicted["masks"]
+                result["masks"] = masks if isinstance(masks, list) else encode_masks(masks)
+                if "mask_scores" in predicted:
+                    result["mask_scores"] = predicted["mask_scores"].cpu()
+            self.results.append(result)
+
+    def compute_metrics(self, results: list[dict[str, Any]]) -> dict[str, float]:
+        """Score all predictions, log the tables, and return the numbers by name."""
+        logger = MMLogger.get_current_instance()
+        detections = self._to_coco(results)
+        if self.outfile_prefix is not None:
+            self._write(detections)
+        if self.format_only:
+            return {}
+        self._warn(logger, len(results), detections)
+        scores = evaluate_coco(
+            self._ground_truth,
+            detections,
+            iou_types=self.iou_types,
+            backend=self.backend,
+            classes=list(self._category_ids),
+        )
+        logger.info(f"COCO evaluation\n{class_table(scores)}\n{summary_table(scores)}")
+        metrics = {}
+        for iou_type in self.iou_types:
+            metrics |= _named(iou_type, getattr(scores, iou_type))
+        return metrics
+
+    def _to_coco(self, results: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """All predictions in COCO's result format."""
+        ids = list(self._category_ids.values())
+        detections = []
+        for result in results:
+            boxes = result["boxes"].to(torch.float64)
+            boxes = torch.cat([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]], dim=1).tolist()
+            labels, scores = result["labels"].tolist(), result["scores"].tolist()
+            for i, (label, score, box) in enumerate(zip(labels, scores, boxes, strict=True)):
+                detection = {
+                    "image_id": result["image_id"],
+                    "category_id": ids[label],
+                    "score": score,
+                    "bbox": box,
+                }
+                if "masks" in result:
+                    detection["segmentation"] = _as_text(result["masks"][i])
+                if "mask_scores" in result:
+                    detection["mask_score"] = float(result["mask_scores"][i])
+                detections.append(detection)
+        return detections
+
+    def _write(self, detections: list[dict[str, Any]]) -> None:
+        Path(self.outfile_prefix).parent.mkdir(parents=True, exist_ok=True)
+        for iou_type in self.iou_types:
+            entries = []
+            for detection in detections:
+                entry = {key: detection[key] for key in ("image_id", "category_id", "bbox")}
+                entry["score"] = detection["score"]
+                if iou_type == "segm":
+                    entry["score"] = detection.get("mask_score", detection["score"])
+                    entry["segmentation"] = detection["segmentation"]
+                entries.append(entry)
+            Path(f"{self.outfile_prefix}.{iou_type}.json").write_text(json.dumps(entries))
+
+    def _warn(self, logger: MMLogger, num_seen: int, detections: list) -> None:
+        """Say what makes every number low although nothing fails."""
+        num_images = len(self._ground_truth["images"])
+        if not detections:
+            logger.warning(
+                f"the model predicted nothing at all on {num_seen} images, so every score is 0: "
+                "too early in training, weights that were not loaded, or a score threshold too high"
+            )
+        if num_seen < num_images:
+            logger.warning(
+                f"predictions for {num_seen} of the {num_images} images of {self.ann_file}; the "
+                "others count as images where nothing was found"
+            )
+
+
+def _named(iou_type: str, scores: IoUScores) -> dict[str, float]:
+    return {
+        f"{iou_type}_{key}": -1.0 if math.isnan(value) else value
+        for key, value in zip(_KEYS, scores.stats, strict=True)
+    }
+
+
+def _as_text(code: dict[str, Any]) -> dict[str, Any]:
+    """A run-length code as json can hold it: some heads hand over bytes."""
+    counts = code["counts"]
+    return {**code, "counts": counts.decode("ascii") if isinstance(counts, bytes) else counts}
