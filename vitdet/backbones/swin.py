@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
@@ -22,6 +21,7 @@ from vitdet.layers import (
     WindowAttention,
     linear_drop_path_rates,
 )
+from vitdet.layers.position_embedding import resize_position_embedding
 from vitdet.layers.windows import shift_mask, shift_mask_patterns
 from vitdet.registry import MODELS
 
@@ -105,7 +105,8 @@ class SwinTransformer(Backbone):
             )
         if not all(0 <= index < len(depths) for index in out_indices):
             raise UserError(
-                f"SwinTransformer: out_indices {tuple(out_indices)} must lie in 0..{len(depths) - 1}"
+                f"SwinTransformer: out_indices {tuple(out_indices)} name stages that do not exist; "
+                f"there are {len(depths)}, counted from 0"
             )
         dims = [embed_dims * 2**stage for stage in range(len(depths))]
         self.out_indices = tuple(sorted(out_indices))
@@ -149,8 +150,8 @@ class SwinTransformer(Backbone):
         """
         x = self.patch_embed(images)
         if self.absolute_pos_embed is not None:
-            embed = F.interpolate(self.absolute_pos_embed, size=x.shape[1:3], mode="bicubic")
-            x = x + embed.permute(0, 2, 3, 1).to(x.dtype)
+            embedding = resize_position_embedding(self.absolute_pos_embed, x.shape[1:3])
+            x = x + embedding.permute(0, 2, 3, 1).to(x.dtype)
 
         maps = []
         for index, stage in enumerate(self.stages):

@@ -1,4 +1,4 @@
-"""Cutting a map into square windows, cyclically shifted in every other block (Swin, 2021, sec. 3.2).
+"""Cutting a map into square windows, cyclically shifted in every other block (Swin, sec. 3.2).
 
 Maps are channels-last, x: (B, H, W, C); `num_windows` counts the windows of one image.
 """
