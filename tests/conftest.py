@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+import vitdet  # noqa: F401  mmdet cannot be imported before it
+
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
