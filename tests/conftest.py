@@ -2,6 +2,8 @@ from pathlib import Path
 
 import pytest
 
+import vitdet  # noqa: F401  mmdet cannot be imported before it
+
 ROOT = Path(__file__).parents[1]
 
 

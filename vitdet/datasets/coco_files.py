@@ -1,13 +1,78 @@
-"""COCO annotation files: reading them, and finding them in a folder."""
+"""COCO annotation files: reading them, and finding them and their images in a folder."""
 
 import difflib
 import json
+import logging
+import mmap
+import os
+import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from mmengine.logging import print_log
+
 from vitdet.errors import UserError
+
+_VAL_NAMES = ("val", "valid", "validation")
+# Where a split's annotations lie, most explicit first; {} is the split's name.
+_ANN_PATTERNS = (
+    "{}.json",
+    "annotations/{}.json",
+    "annotations/instances_{}.json",
+    "annotations/instances_{}2017.json",
+    "annotations/instances_{}*.json",
+    "{}/_annotations.coco.json",  # Roboflow
+    "{}/annotations.json",
+)
+_UNSPLIT_PATTERNS = ("annotations/instances*.json", "instances*.json", "_annotations.coco.json")
+_IMAGE_FOLDERS = ("images", "images/{}", "", "{}", "{}2017", "images/{}2017", "{}/images")
+
+
+@dataclass(frozen=True)
+class CocoFolder:
+    """The files of a data set in COCO format; where there is no val split, val is train."""
+
+    train_ann_file: Path
+    train_images: Path
+    val_ann_file: Path
+    val_images: Path
+
+
+def find_coco(root: str | Path) -> CocoFolder:
+    """Find annotation files and image folders under `root`.
+
+    Known are `train.json` with `val.json`, COCO's `annotations/instances_{train,val}*.json`,
+    Roboflow's `{train,valid}/_annotations.coco.json`, and a single `instances*.json`. The image
+    folder is where the files that the annotations name really are.
+
+    Raises UserError if there are no annotations, or if none of their images is found.
+    """
+    root = Path(root)
+    if not root.is_dir():
+        raise UserError(f"data folder not found: {root}")
+    train = _find_split(root, ("train",), _ANN_PATTERNS) or _find_split(
+        root, ("",), _UNSPLIT_PATTERNS
+    )
+    if train is None:
+        looked_for = "train.json, annotations/instances_train*.json, train/_annotations.coco.json"
+        raise UserError(
+            f"no COCO annotations in {root}: looked for {looked_for}; found {_listing(root)}"
+        )
+    train_images = _find_images(root, train, ("train",))
+    val = _find_split(root, _VAL_NAMES, _ANN_PATTERNS)
+    if val is None:
+        print_log(
+            f"{root} has no val annotations beside {train.relative_to(root)}: the training images "
+            "are evaluated on, which tells nothing about new images",
+            logger="current",
+            level=logging.WARNING,
+        )
+        return CocoFolder(train, train_images, train, train_images)
+    return CocoFolder(train, train_images, val, _find_images(root, val, _VAL_NAMES))
 
 
 def read_coco(ann_file: str | Path) -> dict[str, Any]:
@@ -39,41 +104,114 @@ def read_coco(ann_file: str | Path) -> dict[str, Any]:
             f"{ann_file} is not a COCO annotation file: it lacks the list "
             f"{' and '.join(map(repr, missing))} (it has {', '.join(content) or 'nothing'})"
         )
+    if not all(isinstance(c, dict) and {"id", "name"} <= c.keys() for c in content["categories"]):
+        raise UserError(f"{ann_file}: every category needs an id and a name")
     return content
 
 
-def category_ids(
-    categories: Sequence[Mapping[str, Any]],
+def read_categories(ann_file: str | Path) -> list[str]:
+    """Class names of an annotation file, ordered by category id. Raises what `read_coco` does."""
+    return list(class_ids(read_coco(ann_file), source=ann_file))
+
+
+def class_ids(
+    content: Mapping[str, Any],
     *,
     classes: Sequence[str] | None = None,
     source: str | Path = "the ground truth",
 ) -> dict[str, int]:
     """Category id of each class: of `classes` in their order, or else of all, ordered by id.
 
+    Left out, unless `classes` names it, is the root that Roboflow puts above the real categories:
+    nothing is annotated with it, and as a class it would only count as never found.
+
     Raises UserError if a class is not among the categories (the nearest names are offered), or if
     two categories have the same name. `source` names the file in the message.
     """
+    categories = content["categories"]
     twice = [name for name, count in Counter(c["name"] for c in categories).items() if count > 1]
     if twice:
         raise UserError(f"{source} has several categories named {twice[0]!r}: rename or merge them")
     ids = {c["name"]: c["id"] for c in sorted(categories, key=lambda category: category["id"])}
     if classes is None:
-        return ids
+        parents = {
+            c.get("supercategory") for c in categories if c.get("supercategory") != c["name"]
+        }
+        roots = {c["id"] for c in categories if c["name"] in parents}
+        roots -= {ann["category_id"] for ann in content["annotations"]} if roots else set()
+        return {name: category_id for name, category_id in ids.items() if category_id not in roots}
     unknown = [name for name in classes if name not in ids]
     if unknown:
-        raise UserError(f"{_unknown_class(unknown, list(ids))} in {source}")
+        raise UserError(f"{_unknown_classes(unknown, list(ids))} in {source}")
     return {name: ids[name] for name in classes}
 
 
-def _unknown_class(unknown: Sequence[str], known: Sequence[str]) -> str:
+def some(items: Iterable[Any], *, limit: int = 5) -> str:
+    """The first few of many things, for a message of one line."""
+    items = list(items)
+    more = f" and {len(items) - limit} more" if len(items) > limit else ""
+    return ", ".join(map(str, items[:limit])) + more
+
+
+def _unknown_classes(unknown: Sequence[str], known: Sequence[str]) -> str:
     lowered = {name.lower(): name for name in known}
     near = [
         lowered[match]
         for name in unknown
-        for match in difflib.get_close_matches(name.lower(), lowered, n=1)
+        for match in difflib.get_close_matches(str(name).lower(), lowered, n=1)
     ]
-    names = ", ".join(map(repr, unknown[:5])) + (", ..." if len(unknown) > 5 else "")
     if near:
-        return f"no category {names} (did you mean {', '.join(map(repr, near[:5]))}?)"
-    listed = ", ".join(map(repr, known[:8])) + (", ..." if len(known) > 8 else "")
-    return f"no category {names} among {listed}"
+        return f"no category {some(map(repr, unknown))} (did you mean {some(map(repr, near))}?)"
+    return f"no category {some(map(repr, unknown))} among {some(map(repr, known), limit=8)}"
+
+
+def _find_split(root: Path, names: Sequence[str], patterns: Sequence[str]) -> Path | None:
+    """The annotation file of a split that goes by one of `names`, by the first pattern that fits.
+
+    Raises UserError where a pattern fits several files: which of them is meant is not ours to say.
+    """
+    for pattern in patterns:
+        for name in names:
+            # instances_train*.json is not to find instances_trainval.json
+            found = [p for p in root.glob(pattern.format(name)) if f"{name}val" not in p.name]
+            if len(found) > 1:
+                files = some(sorted(str(path.relative_to(root)) for path in found))
+                raise UserError(
+                    f"{root} has several annotation files for one split ({files}): "
+                    "leave one there, or set ann_file in the config"
+                )
+            if found:
+                return found[0]
+    return None
+
+
+def _find_images(root: Path, ann_file: Path, names: Sequence[str]) -> Path:
+    """The folder that holds the images of `ann_file`, judged by the first of its file names."""
+    file_names = _first_file_names(ann_file)
+    folders = [root / pattern.format(name) for pattern in _IMAGE_FOLDERS for name in names]
+    folders = list(dict.fromkeys([*folders, ann_file.parent, ann_file.parent / "images"]))
+    hits = {folder: sum((folder / name).is_file() for name in file_names) for folder in folders}
+    best = max(hits, key=hits.__getitem__)
+    if hits[best] == 0:
+        looked_in = some(sorted({f"{folder.relative_to(root)}/" for folder in folders}), limit=20)
+        raise UserError(
+            f"images of {ann_file} not found: no {file_names[0]!r} in {root}, nor in {looked_in}"
+        )
+    return best
+
+
+def _first_file_names(ann_file: Path, *, limit: int = 50) -> list[str]:
+    """Some of the images' file names, without parsing what may be half a gigabyte."""
+    pattern = re.compile(rb'"file_name"\s*:\s*("(?:[^"\\]|\\.)*")')
+    if ann_file.stat().st_size:
+        with ann_file.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as m:
+            names = [json.loads(match[1]) for match in islice(pattern.finditer(m), limit)]
+        if names:
+            return names
+    read_coco(ann_file)  # says what is wrong with the file, if it is more than this
+    raise UserError(f"{ann_file} lists no images with a file_name")
+
+
+def _listing(root: Path) -> str:
+    entries = sorted(entry.name + "/" * entry.is_dir() for entry in os.scandir(root))
+    return some(entries, limit=8) or "an empty folder"

@@ -6,7 +6,8 @@ from typing import Any
 
 from mmengine.config import Config
 
-from vitdet.datasets.coco_files import check_coco, find_coco, read_categories
+from vitdet.datasets.coco_check import check_coco
+from vitdet.datasets.coco_files import find_coco, read_categories
 from vitdet.engine.config_types import class_of
 from vitdet.errors import UserError
 
@@ -42,9 +43,9 @@ def use_folder(config: Config, folder: str | Path) -> None:
     found = find_coco(Path(folder))
     for part, node in datasets_of(config):
         ann_file, image_dir = (
-            (found.train_ann_file, found.train_image_dir)
+            (found.train_ann_file, found.train_images)
             if part == "train"
-            else (found.val_ann_file, found.val_image_dir)
+            else (found.val_ann_file, found.val_images)
         )
         node.update(data_root="", ann_file=str(ann_file), data_prefix=dict(img=str(image_dir)))
         node.pop("metainfo", None)

@@ -1,8 +1,6 @@
-"""mmengine's Runner with our doors: checkpoints checked on the way in and written whole or not."""
+"""mmengine's Runner with what every run here has."""
 
 import logging
-import os
-from pathlib import Path
 from typing import Any
 
 from mmengine.hooks import Hook
@@ -12,7 +10,7 @@ from mmengine.runner import Runner as MMEngineRunner
 from torch import nn
 
 from vitdet.checkpoints import load_checkpoint
-from vitdet.checkpoints.files import read_checkpoint, replace_file
+from vitdet.checkpoints.files import read_checkpoint
 from vitdet.engine.checkpoint_hook import SaveCheckpoints
 from vitdet.engine.console import keep_console_readable
 from vitdet.engine.progress import ProgressHook
@@ -74,15 +72,6 @@ class Runner(MMEngineRunner):
         self._has_loaded = True
         self.logger.info(f"{filename}: {report}")
         return checkpoint
-
-    def save_checkpoint(self, out_dir: str, filename: str, *args: Any, **kwargs: Any) -> None:
-        """Save under a temporary name and rename: the last good file survives a crash."""
-        temporary = f".{filename}.{os.getpid()}.tmp"
-        try:
-            super().save_checkpoint(out_dir, temporary, *args, **kwargs)
-            replace_file(Path(out_dir, temporary), Path(out_dir, filename))
-        finally:
-            Path(out_dir, temporary).unlink(missing_ok=True)
 
     def train(self) -> nn.Module:
         try:

@@ -10,7 +10,7 @@ import torch
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import MMLogger
 
-from vitdet.datasets.coco_files import category_ids, read_coco
+from vitdet.datasets.coco_files import class_ids, read_coco
 from vitdet.errors import UserError
 from vitdet.evaluation.coco_scores import Backend, IoUScores, IoUType, evaluate_coco
 from vitdet.evaluation.coco_table import class_table, summary_table
@@ -71,8 +71,8 @@ class CocoMetric(BaseMetric):
 
     @dataset_meta.setter
     def dataset_meta(self, dataset_meta: dict) -> None:
-        self._category_ids = category_ids(
-            self._ground_truth["categories"], classes=dataset_meta["classes"], source=self.ann_file
+        self._category_ids = class_ids(
+            self._ground_truth, classes=dataset_meta["classes"], source=self.ann_file
         )
         self._dataset_meta = dataset_meta
 

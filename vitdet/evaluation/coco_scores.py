@@ -17,7 +17,7 @@ from typing import Any, Literal
 import numpy as np
 from pycocotools import mask as coco_mask
 
-from vitdet.datasets.coco_files import category_ids
+from vitdet.datasets.coco_files import class_ids, some
 from vitdet.errors import UserError
 from vitdet.evaluation.rle import segmentation_to_rle
 
@@ -96,7 +96,7 @@ def evaluate_coco(
         raise UserError(
             f"unknown evaluation backend {backend!r}: use 'faster_coco_eval' or 'pycocotools'"
         )
-    ids_by_class = category_ids(ground_truth["categories"], classes=classes)
+    ids_by_class = class_ids(ground_truth, classes=classes)
     # Images are numbered anew, in the order of their ids: a file may name them by text.
     images = sorted(ground_truth["images"], key=lambda image: image["id"])
     image_numbers = {image["id"]: number for number, image in enumerate(images)}
@@ -104,7 +104,7 @@ def evaluate_coco(
     annotations = [ann for ann in ground_truth["annotations"] if ann["category_id"] in counted]
     if all(ann.get("iscrowd", 0) for ann in annotations):
         raise UserError(
-            f"nothing to evaluate against: no annotated object of {_some(ids_by_class)} in the "
+            f"nothing to evaluate against: no annotated object of {some(ids_by_class)} in the "
             f"ground truth ({len(images)} images)"
         )
     _check_detections(detections, ground_truth, image_numbers)
@@ -145,15 +145,15 @@ def _check_detections(
     unknown = {det["image_id"] for det in detections} - set(image_numbers)
     if unknown:
         raise UserError(
-            f"detections on images that the ground truth does not list: ids {_some(unknown)}; "
+            f"detections on images that the ground truth does not list: ids {some(unknown)}; "
             "evaluate on the annotation file that the images were read from"
         )
     known = {category["id"] for category in ground_truth["categories"]}
     unknown = {det["category_id"] for det in detections} - known
     if unknown:
         raise UserError(
-            f"detections of categories that the ground truth does not list: ids {_some(unknown)}; "
-            f"it lists {_some(known)}"
+            f"detections of categories that the ground truth does not list: ids {some(unknown)}; "
+            f"it lists {some(known)}"
         )
 
 
@@ -315,10 +315,3 @@ def _mean(values: np.ndarray) -> float:
     """Mean over the defined entries; the evaluators write -1 where there is nothing to find."""
     defined = values[values > -1]
     return float(defined.mean()) if defined.size else math.nan
-
-
-def _some(items: Any, *, limit: int = 5) -> str:
-    """The first few of many things, for a message of one line."""
-    items = list(items)
-    more = f" and {len(items) - limit} more" if len(items) > limit else ""
-    return ", ".join(map(str, items[:limit])) + more
