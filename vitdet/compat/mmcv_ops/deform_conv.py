@@ -125,13 +125,20 @@ def deform_conv_backward_input(
     deformable_group: int,
     im2col_step: int,
 ) -> None:
-    """Fill `gradInput` and `gradOffset`."""
+    """Fill `gradInput` and `gradOffset`, and leave the weight's gradient in `columns`.
+
+    torchvision computes all three at once, and a backward that asks for the weight's too calls
+    `deform_conv_backward_parameters` next, with the same scratch tensor.
+    """
     geometry = _Geometry((dH, dW), (padH, padW), (dilationH, dilationW), group, deformable_group)
     input, offset, gradient, weight = _widened(input, offset, gradOutput, weight)
     bias = weight.new_zeros(weight.size(0))
-    by_input, _, by_offset, _, _ = geometry.gradients(gradient, input, weight, offset, None, bias)
+    by_input, by_weight, by_offset, _, _ = geometry.gradients(
+        gradient, input, weight, offset, None, bias
+    )
     gradInput.copy_(by_input)
     gradOffset.copy_(by_offset)
+    columns.resize_(by_weight.shape).copy_(by_weight)
 
 
 def deform_conv_backward_parameters(
@@ -154,23 +161,16 @@ def deform_conv_backward_parameters(
     scale: float,
     im2col_step: int,
 ) -> None:
-    """Fill `gradWeight`, times `scale`.
-
-    The samples come out of a convolution whose filters each pick one tap of one channel; this is
-    cheaper than a second full backward.
-    """
-    num_channels = input.size(1)
-    geometry = _Geometry(
-        (dH, dW), (padH, padW), (dilationH, dilationW), num_channels, deformable_group
-    )
-    input, offset, gradient = _widened(input, offset, gradOutput)
-    picks = torch.eye(kH * kW, dtype=input.dtype, device=input.device).view(-1, 1, kH, kW)
-    picks = picks.repeat(num_channels, 1, 1, 1)
-    samples = geometry.convolve(input, picks, offset, None, picks.new_zeros(picks.size(0)))
-    samples = samples.flatten(2).unflatten(1, (group, -1))  # (B, groups, C / groups * kh * kw, P)
-    gradient = gradient.flatten(2).unflatten(1, (group, -1))  # (B, groups, O / groups, P)
-    by_weight = torch.einsum("bgop,bgcp->goc", gradient, samples)
-    gradWeight.copy_(scale * by_weight.reshape(gradWeight.shape))
+    """Fill `gradWeight`, times `scale`."""
+    if columns.numel() > 0:
+        gradWeight.copy_(scale * columns)
+        columns.resize_(0)  # used up: the next backward has another gradient
+        return
+    geometry = _Geometry((dH, dW), (padH, padW), (dilationH, dilationW), group, deformable_group)
+    input, offset, gradient, weight = _widened(input, offset, gradOutput, gradWeight)
+    bias = weight.new_zeros(weight.size(0))
+    _, by_weight, *_ = geometry.gradients(gradient, input, weight, offset, None, bias)
+    gradWeight.copy_(scale * by_weight)
 
 
 def modulated_deform_conv_forward(
