@@ -17,7 +17,7 @@ from urllib.error import URLError
 from urllib.parse import urlparse
 
 from vitdet.compat.checkpoint_pickle import ALLOWED_GLOBALS, replace_stand_ins
-from vitdet.compat.hooks import when_imported
+from vitdet.compat.hooks import replace_everywhere, when_imported
 from vitdet.compat.safetensors_format import read_safetensors
 from vitdet.errors import UserError
 
@@ -117,7 +117,7 @@ def _load_url(
 
 
 def _patch_doors(checkpoint_module: ModuleType) -> None:
-    checkpoint_module.load_from_local = _load_from_local
+    replace_everywhere(checkpoint_module, "load_from_local", _load_from_local)
     checkpoint_module.CheckpointLoader.register_scheme("", _load_from_local, force=True)
     checkpoint_module.load_url = _load_url
 
