@@ -24,6 +24,7 @@ def load_checkpoint(
     prefix: str | None = None,
     new_classes: bool = False,
     map_location: Any = "cpu",
+    source: str | None = None,
 ) -> LoadReport:
     """Load a checkpoint in any published layout, completely or not at all.
 
@@ -37,6 +38,7 @@ def load_checkpoint(
         prefix: load only what stands under it, e.g. "backbone".
         new_classes: leave the layers whose number of classes differs as they are, to fine-tune.
         map_location: as in `torch.load`.
+        source: what messages call a checkpoint that is not given as a path.
 
     Returns:
         What became of each entry.
@@ -47,7 +49,7 @@ def load_checkpoint(
             shapes differ that are not documented to be resized. The model is then unchanged.
     """
     if isinstance(path_or_state_dict, Mapping):
-        source, checkpoint = "state dict", path_or_state_dict
+        source, checkpoint = source or "state dict", path_or_state_dict
     else:
         from vitdet.checkpoints.files import read_checkpoint
 
