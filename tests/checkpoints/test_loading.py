@@ -164,7 +164,7 @@ def test_classification_files_leave_output_norms_fresh() -> None:
     assert report.missing == [key.replace("norm", "norms.") for key in NORMS]
     assert report.ignored == ["head.weight"]
     assert str(report) == (
-        "state dict (official layout) into SwinTransformer: 45 entries loaded, 4 missing "
+        "state dict (official layout) into SwinTransformer: 46 entries loaded, 4 missing "
         "(norms.0.weight, norms.0.bias, norms.1.weight, ...), 1 ignored (head.weight)."
     )
 
@@ -208,14 +208,14 @@ def test_what_does_not_fit_is_refused_and_changes_nothing(
 
 
 def test_backbone_weights_given_to_a_detector_name_the_right_door() -> None:
-    with pytest.raises(UserError, match="holds weights of the backbone only, .* init_cfg"):
+    with pytest.raises(UserError, match=r"holds weights of the backbone only, .* init_cfg"):
         load_checkpoint(Detector(), official(SwinTransformer(**TINY)))
 
 
 def test_other_classes_have_to_be_asked_for() -> None:
     source, model = Detector(num_classes=4), Detector(num_classes=7)
     state = source.state_dict()
-    with pytest.raises(UserError, match="2 of another shape .* pass new_classes=True"):
+    with pytest.raises(UserError, match=r"2 of another shape .* pass new_classes=True"):
         load_checkpoint(model, state)
     head = model.fc_cls.weight.clone()
     report = load_checkpoint(model, state, new_classes=True)

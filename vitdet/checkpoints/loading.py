@@ -8,6 +8,7 @@ from typing import Any
 from mmengine.model import is_model_wrapper
 from torch import Tensor, nn
 
+from vitdet.backbones.backbone import Backbone
 from vitdet.checkpoints.families import FAMILIES
 from vitdet.checkpoints.layout import Converted, Family, StateDict
 from vitdet.checkpoints.report import LoadReport, first_names
@@ -63,7 +64,11 @@ def load_checkpoint(
     state, optional = _convert_our_modules(model, state, report)
     accepted = _match_shapes(model, state, report, new_classes)
     parameters = {name for name, _ in model.named_parameters()}
-    report.refuse([key for key in report.missing if key in parameters and key not in optional])
+    report.refuse(
+        missing=[key for key in report.missing if key in parameters and key not in optional],
+        has_other_classes=bool(report.mismatched)
+        and all(_differ_in_classes(model, key, *s) for key, s in report.mismatched.items()),
+    )
     model.load_state_dict(accepted, strict=False)
     return report
 
@@ -188,9 +193,20 @@ def _match_shapes(
         theirs, ours = tuple(state[key].shape), tuple(target[key].shape)
         if theirs == ours:
             accepted[key] = state[key]
-        elif new_classes and len(theirs) == len(ours) and theirs[1:] == ours[1:]:
+        elif new_classes and _differ_in_classes(model, key, theirs, ours):
             report.fresh.append(key)
         else:
             report.mismatched[key] = (theirs, ours)
     report.loaded += [key for key in target if key in accepted]
     return accepted
+
+
+def _differ_in_classes(
+    model: nn.Module, key: str, theirs: tuple[int, ...], ours: tuple[int, ...]
+) -> bool:
+    """Whether two shapes of an entry may differ because the numbers of classes do."""
+    names = key.split(".")
+    owners = (".".join(names[:depth]) for depth in range(len(names)))
+    if any(isinstance(model.get_submodule(owner), Backbone) for owner in owners):
+        return False
+    return len(theirs) == len(ours) and theirs[1:] == ours[1:]
