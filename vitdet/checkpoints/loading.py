@@ -189,7 +189,7 @@ def _match_shapes(
     report.missing += [key for key in target if key not in state]
     report.unexpected += [key for key in state if key not in target]
     accepted = {}
-    for key in target.keys() & state.keys():
+    for key in (key for key in target if key in state):
         theirs, ours = tuple(state[key].shape), tuple(target[key].shape)
         if theirs == ours:
             accepted[key] = state[key]
@@ -197,7 +197,7 @@ def _match_shapes(
             report.fresh.append(key)
         else:
             report.mismatched[key] = (theirs, ours)
-    report.loaded += [key for key in target if key in accepted]
+    report.loaded += accepted
     return accepted
 
 
