@@ -4,9 +4,11 @@ One file per gap. Each file says what breaks, in which versions, and when the fi
 and offers `install()`, which registers its patch with `hooks.when_imported` and imports nothing.
 """
 
-from vitdet.compat import mmcv_ext
+from vitdet.compat import checkpoint_loading, checkpoint_saving, mmcv_ext
 
 
 def install() -> None:
     """Register every patch; costs microseconds and loads none of the libraries concerned."""
     mmcv_ext.install()
+    checkpoint_loading.install()
+    checkpoint_saving.install()

@@ -20,7 +20,8 @@ REFERENCE = Path(__file__).parents[2] / "reference" / "ops"
 CASES = {
     f"{path.stem}-{case['name']}": (path.with_suffix(".npz"), case)
     for path in sorted(REFERENCE.glob("*.json"))
-    for case in json.loads(path.read_text())["cases"]
+    for case in json.loads(path.read_text()).get("cases", ())
+    if case["name"] != "rotated"  # batched_nms over rotated boxes, which we do not supply
 }
 
 
@@ -43,6 +44,11 @@ def laid_out(array: np.ndarray, layout: str | None) -> torch.Tensor:
     return wide[:, :num_columns] if tensor.dim() == 2 else wide[:, 0]
 
 
+def name_of(key: str) -> str:
+    """The name in the layer's state dict of input `key`, empty if it is none."""
+    return key.removeprefix("param.") if key.startswith("param.") else ""
+
+
 def run(call: dict[str, Any], inputs: dict[str, torch.Tensor]) -> list[Any]:
     """Call the target of a case; its outputs in order."""
 
@@ -55,11 +61,12 @@ def run(call: dict[str, Any], inputs: dict[str, torch.Tensor]) -> list[Any]:
     if "init" in call:
         init = call["init"]
         layer = function(*init) if isinstance(init, list) else function(**init)
-        parameters = {k[len("param.") :]: v for k, v in inputs.items() if k.startswith("param.")}
-        layer.eval()
-        result = torch.func.functional_call(
-            layer, parameters, tuple(map(value_of, call["args"])), strict=True
+        layer.load_state_dict(
+            {name_of(key): value for key, value in inputs.items() if name_of(key)}
         )
+        # The gradients are those of the layer's own tensors, not of the copies they came from.
+        inputs.update({f"param.{name}": value for name, value in layer.named_parameters()})
+        result = layer.eval()(*map(value_of, call["args"]))
     else:
         result = function(
             *map(value_of, call["args"]), **{k: value_of(v) for k, v in call["kwargs"].items()}

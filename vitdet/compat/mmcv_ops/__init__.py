@@ -7,20 +7,69 @@ Every function takes any device, any memory layout and empty inputs.
 
 from types import ModuleType
 
-from vitdet.compat.mmcv_ops import build_info, nms, roi_align, unsupported
+from vitdet.compat.mmcv_ops import (
+    box_iou,
+    build_info,
+    carafe,
+    deform_conv,
+    deform_roi_pool,
+    focal_loss,
+    masked_conv,
+    ms_deform_attn,
+    nms,
+    nms_match,
+    psa_mask,
+    roi_align,
+    roi_pool,
+    soft_nms,
+    sync_bn,
+    unsupported,
+)
 
-_SUPPLIED = {
-    "get_compiler_version": build_info.get_compiler_version,
-    "get_compiling_cuda_version": build_info.get_compiling_cuda_version,
-    "nms": nms.nms,
-    "roi_align_backward": roi_align.roi_align_backward,
-    "roi_align_forward": roi_align.roi_align_forward,
-}
+_SUPPLIED = (
+    box_iou.bbox_overlaps,
+    build_info.get_compiler_version,
+    build_info.get_compiling_cuda_version,
+    carafe.carafe_backward,
+    carafe.carafe_forward,
+    carafe.carafe_naive_backward,
+    carafe.carafe_naive_forward,
+    deform_conv.deform_conv_backward_input,
+    deform_conv.deform_conv_backward_parameters,
+    deform_conv.deform_conv_forward,
+    deform_conv.modulated_deform_conv_backward,
+    deform_conv.modulated_deform_conv_forward,
+    deform_roi_pool.deform_roi_pool_backward,
+    deform_roi_pool.deform_roi_pool_forward,
+    focal_loss.sigmoid_focal_loss_backward,
+    focal_loss.sigmoid_focal_loss_forward,
+    focal_loss.softmax_focal_loss_backward,
+    focal_loss.softmax_focal_loss_forward,
+    masked_conv.masked_col2im_forward,
+    masked_conv.masked_im2col_forward,
+    ms_deform_attn.ms_deform_attn_backward,
+    ms_deform_attn.ms_deform_attn_forward,
+    nms.nms,
+    nms_match.nms_match,
+    psa_mask.psamask_backward,
+    psa_mask.psamask_forward,
+    roi_align.roi_align_backward,
+    roi_align.roi_align_forward,
+    roi_pool.roi_pool_backward,
+    roi_pool.roi_pool_forward,
+    soft_nms.softnms,
+    sync_bn.sync_bn_backward_data,
+    sync_bn.sync_bn_backward_param,
+    sync_bn.sync_bn_forward_mean,
+    sync_bn.sync_bn_forward_output,
+    sync_bn.sync_bn_forward_var,
+)
+OPS = {function.__name__: function for function in _SUPPLIED}
 
 
 def populate(module: ModuleType) -> None:
     """Give `module` all names of `mmcv._ext`; those not supplied raise when called."""
-    for name, function in _SUPPLIED.items():
-        setattr(module, name, function)
     for name in unsupported.NAMES:
         setattr(module, name, unsupported.stub(name))
+    for name, function in OPS.items():
+        setattr(module, name, function)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from vitdet.compat.mmcv_ops.precision import kernel_dtype
+from vitdet.compat.mmcv_ops.roi_samples import interpolation_weights, sample_positions
 
 _MAX = 0  # the value of `pool_mode` that asks for the maximum
 _EMPTY_BIN = -10000.0  # mmcv's maximum over no samples
@@ -43,14 +44,17 @@ def roi_align_forward(
         )
         output.copy_(pooled)
         return
-    positions = _sample_positions(
+    positions = sample_positions(
         rois, aligned_height, aligned_width, spatial_scale, sampling_ratio, aligned
     )
     for r, (image, ys, xs) in enumerate(positions):
         if ys.numel() == 0 or xs.numel() == 0:
             output[r], argmax_y[r], argmax_x[r] = _EMPTY_BIN, _NO_SAMPLE, _NO_SAMPLE
             continue
-        rows, columns = _hat(ys, input.size(2)), _hat(xs, input.size(3))
+        rows, columns = (
+            interpolation_weights(ys, input.size(2)),
+            interpolation_weights(xs, input.size(3)),
+        )
         samples = rows.flatten(0, 1) @ input[image] @ columns.flatten(0, 1).T
         samples = samples.unflatten(2, xs.shape).unflatten(1, ys.shape)  # (C, ph, gh, pw, gw)
         best, index = samples.transpose(2, 3).flatten(3).max(dim=3)
@@ -91,52 +95,11 @@ def roi_align_backward(
         grad_input.copy_(gradient)
         return
     for r, image in enumerate(rois[:, 0].long().tolist()):
-        rows = _hat(argmax_y[r].to(dtype).flatten(1), grad_input.size(2))  # (C, bins, H)
-        columns = _hat(argmax_x[r].to(dtype).flatten(1), grad_input.size(3))  # (C, bins, W)
+        rows = interpolation_weights(
+            argmax_y[r].to(dtype).flatten(1), grad_input.size(2)
+        )  # (C, bins, H)
+        columns = interpolation_weights(
+            argmax_x[r].to(dtype).flatten(1), grad_input.size(3)
+        )  # (C, bins, W)
         weighted = rows * grad_output[r].flatten(1)[:, :, None]
         grad_input[image] += (weighted.transpose(1, 2) @ columns).to(grad_input.dtype)
-
-
-def _sample_positions(
-    rois: Tensor,
-    height: int,
-    width: int,
-    spatial_scale: float,
-    sampling_ratio: int,
-    aligned: bool,
-) -> list[tuple[int, Tensor, Tensor]]:
-    """Per roi its image, sample rows (height, n) and sample columns (width, m), map pixels."""
-    corners = rois[:, 1:] * spatial_scale - (0.5 if aligned else 0.0)
-    size = corners[:, 2:] - corners[:, :2]
-    if not aligned:
-        size = size.clamp(min=1)
-    bins = size / size.new_tensor([width, height])
-    if sampling_ratio > 0:
-        counts = torch.full_like(bins, sampling_ratio)
-    else:
-        counts = bins.ceil().clamp(min=0)
-
-    def spread(start: Tensor, bin_size: Tensor, num_bins: int, count: int) -> Tensor:
-        steps = torch.arange(num_bins * count, device=start.device, dtype=start.dtype) + 0.5
-        return (start + bin_size * steps / max(count, 1)).view(num_bins, count)
-
-    images = rois[:, 0].long().tolist()
-    return [
-        (
-            image,
-            spread(corners[r, 1], bins[r, 1], height, int(count_y)),
-            spread(corners[r, 0], bins[r, 0], width, int(count_x)),
-        )
-        for r, (image, (count_x, count_y)) in enumerate(zip(images, counts.tolist(), strict=True))
-    ]
-
-
-def _hat(positions: Tensor, size: int) -> Tensor:
-    """Weights (*, size) of linear interpolation between `size` pixels at `positions` (*,).
-
-    A position up to one pixel outside counts as the border; beyond that all weights are 0.
-    """
-    inside = (positions >= -1) & (positions <= size)
-    pixels = torch.arange(size, device=positions.device, dtype=positions.dtype)
-    distance = (positions.clamp(0, size - 1)[..., None] - pixels).abs()
-    return (1 - distance).clamp(min=0) * inside[..., None]

@@ -1,0 +1,17 @@
+"""Mask R-CNN with Swin-S on COCO, 3x schedule with multi-scale crops: box AP 48.5, mask AP 43.3.
+
+Source of the figures: Swin's authors (Swin-Transformer-Object-Detection).
+
+    tools/dist_train.sh configs/swin_small_maskrcnn_coco_3x.py 8
+"""
+
+from mmengine.config import read_base
+
+with read_base():
+    from .swin_maskrcnn_coco_3x import *
+
+model["backbone"].update(arch="small")
+model["backbone"]["init_cfg"].update(
+    checkpoint="https://github.com/SwinTransformer/storage/releases/download/v1.0.0/"
+    "swin_small_patch4_window7_224.pth"
+)

@@ -1,0 +1,1 @@
+"""Golden numbers of the reference implementations, and how to rebuild what they were made from."""

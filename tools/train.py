@@ -1,0 +1,7 @@
+"""`python tools/train.py …` is `vitdet train …`."""
+
+import sys
+
+from vitdet.cli import main
+
+main(["train", *sys.argv[1:]])

@@ -1,0 +1,9 @@
+"""Which of our models has checkpoints in which layouts."""
+
+from torch import nn
+
+from vitdet.backbones import SwinTransformer
+from vitdet.checkpoints import swin
+from vitdet.checkpoints.layout import Family
+
+FAMILIES: dict[type[nn.Module], Family] = {SwinTransformer: swin.FAMILY}

@@ -1,0 +1,194 @@
+"""The one door through which weights come into a model."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mmengine.model import is_model_wrapper
+from torch import Tensor, nn
+
+from vitdet.checkpoints.families import FAMILIES
+from vitdet.checkpoints.layout import Converted, Family, StateDict
+from vitdet.checkpoints.report import LoadReport, first_names
+from vitdet.errors import UserError
+
+WRAPPERS = ("state_dict", "model")  # keys under which trainers keep the weights
+KEY_PREFIXES = ("module.", "_orig_mod.")  # of models saved in a DDP or torch.compile wrapper
+
+
+def load_checkpoint(
+    model: nn.Module,
+    path_or_state_dict: str | Path | Mapping[str, Any],
+    *,
+    prefix: str | None = None,
+    new_classes: bool = False,
+    map_location: Any = "cpu",
+) -> LoadReport:
+    """Load a checkpoint in any published layout, completely or not at all.
+
+    A model may be one of ours or contain some: a detector of mmdet around our backbone takes
+    checkpoints whose backbone part is in any layout, the other keys as they are. Into a backbone
+    alone, the part under `backbone.` of a whole model's checkpoint is loaded.
+
+    Args:
+        model: receives the weights.
+        path_or_state_dict: file, URL, or what such a file holds.
+        prefix: load only what stands under it, e.g. "backbone".
+        new_classes: leave the layers whose number of classes differs as they are, to fine-tune.
+        map_location: as in `torch.load`.
+
+    Returns:
+        What became of each entry.
+
+    Raises:
+        UserError: the result would not be the published model: parameters are missing (but for
+            output norms, which classification files lack), entries have no place in the model, or
+            shapes differ that are not documented to be resized. The model is then unchanged.
+    """
+    if isinstance(path_or_state_dict, Mapping):
+        source, checkpoint = "state dict", path_or_state_dict
+    else:
+        from vitdet.checkpoints.files import read_checkpoint
+
+        source = str(path_or_state_dict)
+        checkpoint = read_checkpoint(path_or_state_dict, map_location=map_location)
+    if is_model_wrapper(model):
+        model = model.module
+
+    report = LoadReport(source, type(model).__name__)
+    state = _part_under_prefix(_unwrap(checkpoint, report), prefix, model, report)
+    state, optional = _convert_our_modules(model, state, report)
+    accepted = _match_shapes(model, state, report, new_classes)
+    parameters = {name for name, _ in model.named_parameters()}
+    report.refuse([key for key in report.missing if key in parameters and key not in optional])
+    model.load_state_dict(accepted, strict=False)
+    return report
+
+
+def _unwrap(checkpoint: Mapping[str, Any], report: LoadReport) -> StateDict:
+    for wrapper in WRAPPERS:
+        if isinstance(checkpoint.get(wrapper), Mapping):
+            checkpoint = checkpoint[wrapper]
+    state = {key: value for key, value in checkpoint.items() if isinstance(value, Tensor)}
+    if not state:
+        keys = first_names([str(key) for key in checkpoint])
+        raise UserError(f"{report.source} holds no weights, only {keys}; give a model's checkpoint")
+    for prefix in KEY_PREFIXES:
+        if all(key.startswith(prefix) for key in state):
+            state = {key.removeprefix(prefix): value for key, value in state.items()}
+    return state
+
+
+def _part_under_prefix(
+    state: StateDict, prefix: str | None, model: nn.Module, report: LoadReport
+) -> StateDict:
+    if prefix is None and type(model) in FAMILIES:
+        prefix = "backbone." if any(key.startswith("backbone.") for key in state) else None
+    if not prefix:
+        return state
+    prefix = prefix.rstrip(".") + "."
+    part = {key.removeprefix(prefix): v for key, v in state.items() if key.startswith(prefix)}
+    if not part:
+        tops = sorted({key.split(".")[0] for key in state})
+        raise UserError(
+            f"{report.source}: nothing stands under prefix {prefix!r}; there is {first_names(tops)}"
+        )
+    report.ignored += [key for key in state if not key.startswith(prefix)]
+    return part
+
+
+def _convert_our_modules(
+    model: nn.Module, state: StateDict, report: LoadReport
+) -> tuple[StateDict, set[str]]:
+    """Bring the parts that belong to modules of ours into our layout and the modules' sizes.
+
+    Returns:
+        The whole state, and the names of model entries that it may lack.
+    """
+    optional = set()
+    for name, module in _our_modules(model):
+        prefix = f"{name}." if name else ""
+        part = {key.removeprefix(prefix): v for key, v in state.items() if key.startswith(prefix)}
+        family = FAMILIES[type(module)]
+        if not part:
+            if any(layout.recognises(state) for layout in family.layouts):
+                raise UserError(
+                    f"{report.source} holds weights of the {name} only, not of {report.model}; "
+                    f"give it as the {name}'s init_cfg=dict(type='Pretrained', checkpoint=...)"
+                )
+            continue  # everything of the module will be missing
+        converted = _convert(part, family, name, report)
+        target = module.state_dict()
+        _drop_spare(converted, family, target)
+        resized = _resize(converted.state, family, target)
+        state = {key: v for key, v in state.items() if not key.startswith(prefix)}
+        state |= {prefix + key: value for key, value in converted.state.items()}
+        report.ignored += [prefix + key for key in converted.ignored]
+        report.resized += [prefix + key for key in resized]
+        optional |= {prefix + key for key in target if family.optional(converted.state, key)}
+    return state, optional
+
+
+def _our_modules(model: nn.Module) -> list[tuple[str, nn.Module]]:
+    """The outermost modules that have layouts, by name."""
+    found: list[tuple[str, nn.Module]] = []
+    for name, module in model.named_modules():
+        is_inner = any(name.startswith(f"{outer}." if outer else "") for outer, _ in found)
+        if type(module) in FAMILIES and not is_inner:
+            found.append((name, module))
+    return found
+
+
+def _convert(part: StateDict, family: Family, name: str, report: LoadReport) -> Converted:
+    for layout in family.layouts:
+        if layout.recognises(part):
+            report.layouts[name] = layout.name
+            return layout.convert(part)
+    known = ", ".join(layout.name for layout in family.layouts)
+    raise UserError(
+        f"{report.source} is no checkpoint for {name or report.model}: its keys "
+        f"({first_names(list(part))}) are of none of the layouts {known}"
+    )
+
+
+def _drop_spare(converted: Converted, family: Family, target: StateDict) -> None:
+    spare = [key for key in converted.state if key not in target and re.match(family.spare, key)]
+    for key in spare:
+        del converted.state[key]
+    converted.ignored += spare
+
+
+def _resize(state: dict[str, Tensor], family: Family, target: StateDict) -> list[str]:
+    """Interpolate, in place, the entries whose shape may differ; return their names."""
+    resized = []
+    for key, tensor in state.items():
+        resizer = family.resizers.get(key.rpartition(".")[2])
+        if resizer is None or key not in target or tensor.shape == target[key].shape:
+            continue
+        try:
+            state[key] = resizer(tensor, tuple(target[key].shape))
+        except ValueError:
+            continue  # reported as of another shape
+        resized.append(key)
+    return resized
+
+
+def _match_shapes(
+    model: nn.Module, state: StateDict, report: LoadReport, new_classes: bool
+) -> dict[str, Tensor]:
+    """Sort every entry into the report and return those that go into the model."""
+    target = model.state_dict()
+    report.missing += [key for key in target if key not in state]
+    report.unexpected += [key for key in state if key not in target]
+    accepted = {}
+    for key in target.keys() & state.keys():
+        theirs, ours = tuple(state[key].shape), tuple(target[key].shape)
+        if theirs == ours:
+            accepted[key] = state[key]
+        elif new_classes and len(theirs) == len(ours) and theirs[1:] == ours[1:]:
+            report.fresh.append(key)
+        else:
+            report.mismatched[key] = (theirs, ours)
+    report.loaded += [key for key in target if key in accepted]
+    return accepted

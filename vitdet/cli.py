@@ -1,0 +1,148 @@
+"""The commands `vitdet train | test | predict`, which are also `tools/train.py` and so on.
+
+A mistake the user can mend (`UserError`) is printed as one line and ends with exit code 2; Ctrl-C
+ends with 130. Heavy imports wait until the arguments are known to be good.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import vitdet
+from vitdet.errors import UserError
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run one command line."""
+    parser = argparse.ArgumentParser(prog="vitdet", description=vitdet.__doc__.splitlines()[0])
+    parser.add_argument("--version", action="version", version=f"vitdet {vitdet.__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="train|test|predict")
+    _add_train(commands)
+    _add_test(commands)
+    _add_predict(commands)
+    arguments = parser.parse_args(argv)
+    try:
+        arguments.run(arguments)
+    except UserError as error:
+        if os.environ.get("RANK", "0") == "0":  # one line, not one per process
+            sys.stderr.write(f"vitdet {arguments.command}: error: {error}\n")
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _add_train(commands: Any) -> None:
+    parser = commands.add_parser("train", help="train a config", description="Train a config.")
+    parser.add_argument("config", help="config file, or the name of one that ships with vitdet")
+    _add_config_arguments(parser)
+    parser.add_argument("--work-dir", help="folder of the run (default: work_dirs/<config>)")
+    parser.add_argument(
+        "--resume",
+        nargs="?",
+        const=True,
+        default=False,
+        metavar="CKPT",
+        help="go on from a checkpoint (default: last.pth of the newest run)",
+    )
+    parser.add_argument("--amp", action="store_true", help="automatic mixed precision")
+    parser.add_argument(
+        "--auto-scale-lr",
+        action="store_true",
+        help="scale the learning rate to the real batch size",
+    )
+    _add_run_arguments(parser)
+    parser.set_defaults(run=_train)
+
+
+def _add_test(commands: Any) -> None:
+    parser = commands.add_parser(
+        "test", help="evaluate a checkpoint", description="Evaluate a checkpoint."
+    )
+    parser.add_argument("config", help="config file, or the name of one that ships with vitdet")
+    parser.add_argument("checkpoint", help="checkpoint file")
+    _add_config_arguments(parser)
+    parser.add_argument("--work-dir", help="folder for the log (default: work_dirs/<config>_test)")
+    parser.add_argument("--out", help="write the predictions here, as COCO results (.json)")
+    parser.add_argument("--show-dir", help="write each image with its predictions drawn here")
+    _add_run_arguments(parser)
+    parser.set_defaults(run=_test)
+
+
+def _add_predict(commands: Any) -> None:
+    parser = commands.add_parser(
+        "predict",
+        help="find objects in images",
+        description="Find objects in images. The checkpoint is enough, no config is needed.",
+    )
+    parser.add_argument("checkpoint", help="checkpoint file of a vitdet or mmdet run")
+    parser.add_argument("images", nargs="+", help="image files or folders of images")
+    parser.add_argument("--out", default="predictions", help="folder for drawings and json")
+    parser.add_argument("--score-threshold", type=float, default=0.3, metavar="S")
+    parser.add_argument("--device", help="cpu, cuda or mps (default: the best there is)")
+    parser.set_defaults(run=_predict)
+
+
+def _add_config_arguments(parser: argparse.ArgumentParser) -> None:
+    from mmengine.config import DictAction
+
+    parser.add_argument("--data", metavar="DIR", help="a COCO-format folder to use instead")
+    parser.add_argument(
+        "--cfg-options",
+        nargs="+",
+        action=DictAction,
+        default={},
+        metavar="K=V",
+        help="override values of the config, such as model.backbone.arch=small",
+    )
+
+
+def _add_run_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--device", help="cpu, cuda or mps (default: the best there is)")
+    parser.add_argument("--launcher", choices=("none", "pytorch"), default="none")
+    # torchrun's predecessor passed this flag; the environment says the same.
+    parser.add_argument("--local_rank", "--local-rank", type=int, help=argparse.SUPPRESS)
+
+
+def _train(arguments: argparse.Namespace) -> None:
+    from vitdet.engine import load_config, train
+
+    config = load_config(arguments.config, data=arguments.data, options=arguments.cfg_options)
+    train(
+        config,
+        arguments.work_dir,
+        resume=arguments.resume,
+        amp=arguments.amp,
+        auto_scale_lr=arguments.auto_scale_lr,
+        device=arguments.device,
+        launcher=arguments.launcher,
+    )
+
+
+def _test(arguments: argparse.Namespace) -> None:
+    from vitdet.engine import load_config, test
+
+    config = load_config(arguments.config, data=arguments.data, options=arguments.cfg_options)
+    test(
+        config,
+        arguments.checkpoint,
+        arguments.work_dir,
+        out=arguments.out,
+        show_dir=arguments.show_dir,
+        device=arguments.device,
+        launcher=arguments.launcher,
+    )
+
+
+def _predict(arguments: argparse.Namespace) -> None:
+    from vitdet.inference import predict_files
+
+    predict_files(
+        arguments.checkpoint,
+        [Path(image) for image in arguments.images],
+        out=Path(arguments.out),
+        score_threshold=arguments.score_threshold,
+        device=arguments.device,
+    )

@@ -1,0 +1,143 @@
+"""Loads a checkpoint as data: weights, numbers and text, never code.
+
+Breaks: mmengine (<= 0.10) loads local files with torch's default, which since torch 2.6 refuses its
+own checkpoints (`Weights only load failed ... HistoryBuffer`); what it downloads it unpickles
+without any restraint, so a URL may run code; and `Runner.resume` executes the config text of files
+from before mmengine. Every door of mmengine that reads a file or URL goes through here instead.
+Delete when mmengine loads `weights_only` by itself and no longer executes embedded configs.
+"""
+
+import hashlib
+import re
+from pathlib import Path
+from pickle import UnpicklingError
+from types import ModuleType
+from typing import Any
+from urllib.error import URLError
+from urllib.parse import urlparse
+
+from vitdet.compat.checkpoint_pickle import ALLOWED_GLOBALS, replace_stand_ins
+from vitdet.compat.hooks import when_imported
+from vitdet.compat.safetensors_format import read_safetensors
+from vitdet.errors import UserError
+
+
+def load_checkpoint_file(path: str | Path, map_location: Any = "cpu") -> dict:
+    """Read a file of `torch.save` (zip or legacy) or a `.safetensors` file.
+
+    Raises:
+        UserError: the file is missing, truncated, no checkpoint, or holds pickled code.
+    """
+    path = Path(path).expanduser()
+    if not path.is_file():
+        raise UserError(f"{path}: no such checkpoint file; check the path")
+    if path.suffix == ".safetensors":
+        tensors = read_safetensors(path)
+        return {name: tensor.to(map_location or "cpu") for name, tensor in tensors.items()}
+    checkpoint = _unpickle(path, map_location or "cpu")
+    if not isinstance(checkpoint, dict):
+        kind = type(checkpoint).__name__
+        raise UserError(f"{path}: holds a {kind}, not a dict of weights; save a state_dict instead")
+    return _without_executable_config(checkpoint)
+
+
+def download_checkpoint(
+    url: str, *, folder: str | Path | None = None, progress: bool = True
+) -> Path:
+    """Return the local copy of `url`, downloaded on first use into torch.hub's cache.
+
+    The copy lies in a folder named after the URL, for many published files share one name
+    (`model.safetensors`) and torch.hub would return one for another.
+
+    Raises:
+        UserError: the address cannot be read.
+    """
+    import torch
+
+    folder = Path(folder or Path(torch.hub.get_dir(), "checkpoints"))
+    name = Path(urlparse(url).path).name
+    copy = folder / hashlib.sha256(url.encode()).hexdigest()[:8] / name
+    if not copy.is_file():
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            torch.hub.download_url_to_file(url, str(copy), progress=progress)
+        except (URLError, ConnectionError, TimeoutError) as error:
+            raise UserError(
+                f"{url}: cannot be downloaded ({error}); check the address and the connection, "
+                "or download it by other means and give its path"
+            ) from error
+    return copy
+
+
+def _unpickle(path: Path, map_location: Any) -> Any:
+    import torch
+
+    try:
+        with torch.serialization.safe_globals(ALLOWED_GLOBALS):
+            checkpoint = torch.load(path, map_location=map_location, weights_only=True)
+        return replace_stand_ins(checkpoint)
+    except (OSError, MemoryError, torch.OutOfMemoryError):
+        raise
+    except Exception as error:  # a damaged pickle can fail in any way
+        if "deserialize object on" in str(error):  # the device that was asked for is not there
+            raise
+        refused = isinstance(error, UnpicklingError) and re.search(r"GLOBAL (\S+)", str(error))
+        if refused:
+            raise UserError(
+                f"{path}: refused, because it holds pickled code ({refused[1]}) besides weights "
+                "and data; save its state_dict alone, or get it from who publishes plain weights"
+            ) from error
+        raise UserError(
+            f"{path}: truncated, or not a checkpoint ({type(error).__name__}); "
+            "download or copy it again"
+        ) from error
+
+
+def _without_executable_config(checkpoint: dict) -> dict:
+    """Move the config text of mmcv 1 to mmengine's key: `Runner.resume` would execute it."""
+    meta = checkpoint.get("meta")
+    if isinstance(meta, dict) and "config" in meta:
+        meta.setdefault("cfg", meta.pop("config"))
+        meta.pop("config", None)
+    return checkpoint
+
+
+def _load_from_local(filename: str, map_location: Any = None) -> dict:
+    return load_checkpoint_file(filename, map_location)
+
+
+def _load_url(
+    url: str,
+    model_dir: str | None = None,
+    map_location: Any = None,
+    progress: bool = True,
+) -> dict:
+    path = download_checkpoint(url, folder=model_dir, progress=progress)
+    return load_checkpoint_file(path, map_location)
+
+
+def _patch_doors(checkpoint_module: ModuleType) -> None:
+    checkpoint_module.load_from_local = _load_from_local
+    checkpoint_module.CheckpointLoader.register_scheme("", _load_from_local, force=True)
+    checkpoint_module.load_url = _load_url
+
+
+def _patch_inferencer(infer_module: ModuleType) -> None:
+    """`Inferencer(weights=...)` without a config would execute the one inside the file."""
+    original = infer_module.BaseInferencer._init_model
+
+    def init_model(self: Any, cfg: Any, weights: str | None, device: str = "cpu") -> Any:
+        if not cfg:
+            raise UserError(
+                f"{weights}: mmengine's inferencers execute the config inside a checkpoint; "
+                "give them the config file, or use vitdet.Predictor, which reads it as data"
+            )
+        return original(self, cfg, weights, device)
+
+    infer_module.BaseInferencer._init_model = init_model
+
+
+def install() -> None:
+    """Register the patches of `mmengine.runner.checkpoint` and `mmengine.infer.infer`."""
+    when_imported("mmengine.runner.checkpoint", _patch_doors)
+    when_imported("mmengine.infer.infer", _patch_inferencer)

@@ -1,0 +1,251 @@
+"""Deformable convolution, plain (Dai et al. 2017) and modulated (Zhu et al. 2019).
+
+torchvision's kernels, but for one thing: a sample exactly one pixel outside the map takes nothing
+from it, and mmcv gives its offset no gradient, torchvision a one-sided one. All padded samples of a
+layer whose offsets start at zero lie there, so the first training step depends on it.
+
+input: (B, C, H, W)
+weight: (O, C / groups, kh, kw)
+offset: (B, deform_groups * kh * kw * 2, oh, ow), y before x
+mask: (B, deform_groups * kh * kw, oh, ow), factor on each sample
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from vitdet.compat.mmcv_ops.precision import kernel_dtype
+
+
+@dataclass(frozen=True)
+class _Geometry:
+    """How the kernel is laid over the map; pairs are (vertical, horizontal)."""
+
+    stride: tuple[int, int]
+    padding: tuple[int, int]
+    dilation: tuple[int, int]
+    groups: int
+    deform_groups: int
+
+    def convolve(
+        self, input: Tensor, weight: Tensor, offset: Tensor, mask: Tensor | None, bias: Tensor
+    ) -> Tensor:
+        """(B, O, oh, ow)"""
+        return torch.ops.torchvision.deform_conv2d(
+            input, weight, offset, *self._tail(input, mask, bias)
+        )
+
+    def gradients(
+        self,
+        grad_output: Tensor,
+        input: Tensor,
+        weight: Tensor,
+        offset: Tensor,
+        mask: Tensor | None,
+        bias: Tensor,
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+        """By input, weight, offset, mask and bias."""
+        by_input, by_weight, by_offset, by_mask, by_bias = (
+            torch.ops.torchvision._deform_conv2d_backward(
+                grad_output, input, weight, offset, *self._tail(input, mask, bias)
+            )
+        )
+        reaches = self._reaches_map(offset, weight.shape[2:], input.shape[2:])
+        return by_input, by_weight, by_offset * reaches, by_mask, by_bias
+
+    def _tail(self, input: Tensor, mask: Tensor | None, bias: Tensor) -> tuple:
+        use_mask = mask is not None
+        mask = mask if use_mask else input.new_zeros(input.size(0), 1)
+        pairs = (*self.stride, *self.padding, *self.dilation)
+        return (mask, bias, *pairs, self.groups, self.deform_groups, use_mask)
+
+    def _reaches_map(
+        self, offset: Tensor, kernel: tuple[int, int], map_size: tuple[int, int]
+    ) -> Tensor:
+        """Whether a sample lies less than one pixel outside the map, per element of `offset`."""
+        taps = offset.unflatten(1, (self.deform_groups, *kernel, 2))  # (B, dg, kh, kw, 2, oh, ow)
+        position_y = self._regular(0, kernel, taps)[:, None, :, None] + taps[:, :, :, :, 0]
+        position_x = self._regular(1, kernel, taps)[:, None, :] + taps[:, :, :, :, 1]
+        height, width = map_size
+        reaches = (position_y > -1) & (position_y < height)
+        reaches &= (position_x > -1) & (position_x < width)
+        return reaches.unsqueeze(4).expand_as(taps).flatten(1, 4)
+
+    def _regular(self, axis: int, kernel: tuple[int, int], taps: Tensor) -> Tensor:
+        """Positions (kernel size, output size) of the undeformed samples along one axis."""
+        start = torch.arange(taps.size(5 + axis), device=taps.device) * self.stride[axis]
+        tap = torch.arange(kernel[axis], device=taps.device) * self.dilation[axis]
+        return tap[:, None] + start - self.padding[axis]
+
+
+def deform_conv_forward(
+    input: Tensor,
+    weight: Tensor,
+    offset: Tensor,
+    output: Tensor,
+    columns: Tensor,
+    ones: Tensor,
+    kW: int,  # noqa: N803
+    kH: int,  # noqa: N803
+    dW: int,  # noqa: N803
+    dH: int,  # noqa: N803
+    padW: int,  # noqa: N803
+    padH: int,  # noqa: N803
+    dilationW: int,  # noqa: N803
+    dilationH: int,  # noqa: N803
+    group: int,
+    deformable_group: int,
+    im2col_step: int,
+) -> None:
+    """Fill `output` (B, O, oh, ow)."""
+    geometry = _Geometry((dH, dW), (padH, padW), (dilationH, dilationW), group, deformable_group)
+    input, weight, offset = _widened(input, weight, offset)
+    bias = weight.new_zeros(weight.size(0))
+    output.copy_(geometry.convolve(input, weight, offset, None, bias))
+
+
+def deform_conv_backward_input(
+    input: Tensor,
+    offset: Tensor,
+    gradOutput: Tensor,  # noqa: N803
+    gradInput: Tensor,  # noqa: N803
+    gradOffset: Tensor,  # noqa: N803
+    weight: Tensor,
+    columns: Tensor,
+    kW: int,  # noqa: N803
+    kH: int,  # noqa: N803
+    dW: int,  # noqa: N803
+    dH: int,  # noqa: N803
+    padW: int,  # noqa: N803
+    padH: int,  # noqa: N803
+    dilationW: int,  # noqa: N803
+    dilationH: int,  # noqa: N803
+    group: int,
+    deformable_group: int,
+    im2col_step: int,
+) -> None:
+    """Fill `gradInput` and `gradOffset`."""
+    geometry = _Geometry((dH, dW), (padH, padW), (dilationH, dilationW), group, deformable_group)
+    input, offset, gradient, weight = _widened(input, offset, gradOutput, weight)
+    bias = weight.new_zeros(weight.size(0))
+    by_input, _, by_offset, _, _ = geometry.gradients(gradient, input, weight, offset, None, bias)
+    gradInput.copy_(by_input)
+    gradOffset.copy_(by_offset)
+
+
+def deform_conv_backward_parameters(
+    input: Tensor,
+    offset: Tensor,
+    gradOutput: Tensor,  # noqa: N803
+    gradWeight: Tensor,  # noqa: N803
+    columns: Tensor,
+    ones: Tensor,
+    kW: int,  # noqa: N803
+    kH: int,  # noqa: N803
+    dW: int,  # noqa: N803
+    dH: int,  # noqa: N803
+    padW: int,  # noqa: N803
+    padH: int,  # noqa: N803
+    dilationW: int,  # noqa: N803
+    dilationH: int,  # noqa: N803
+    group: int,
+    deformable_group: int,
+    scale: float,
+    im2col_step: int,
+) -> None:
+    """Fill `gradWeight`, times `scale`.
+
+    The samples come out of a convolution whose filters each pick one tap of one channel; this is
+    cheaper than a second full backward.
+    """
+    num_channels = input.size(1)
+    geometry = _Geometry(
+        (dH, dW), (padH, padW), (dilationH, dilationW), num_channels, deformable_group
+    )
+    input, offset, gradient = _widened(input, offset, gradOutput)
+    picks = torch.eye(kH * kW, dtype=input.dtype, device=input.device).view(-1, 1, kH, kW)
+    picks = picks.repeat(num_channels, 1, 1, 1)
+    samples = geometry.convolve(input, picks, offset, None, picks.new_zeros(picks.size(0)))
+    samples = samples.flatten(2).unflatten(1, (group, -1))  # (B, groups, C / groups * kh * kw, P)
+    gradient = gradient.flatten(2).unflatten(1, (group, -1))  # (B, groups, O / groups, P)
+    by_weight = torch.einsum("bgop,bgcp->goc", gradient, samples)
+    gradWeight.copy_(scale * by_weight.reshape(gradWeight.shape))
+
+
+def modulated_deform_conv_forward(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor,
+    ones: Tensor,
+    offset: Tensor,
+    mask: Tensor,
+    output: Tensor,
+    columns: Tensor,
+    kernel_h: int,
+    kernel_w: int,
+    stride_h: int,
+    stride_w: int,
+    pad_h: int,
+    pad_w: int,
+    dilation_h: int,
+    dilation_w: int,
+    group: int,
+    deformable_group: int,
+    with_bias: bool,
+) -> None:
+    """Fill `output` (B, O, oh, ow); `bias` is (O,), or empty without `with_bias`."""
+    geometry = _Geometry(
+        (stride_h, stride_w), (pad_h, pad_w), (dilation_h, dilation_w), group, deformable_group
+    )
+    input, weight, bias, offset, mask = _widened(input, weight, bias, offset, mask)
+    bias = bias if with_bias else weight.new_zeros(weight.size(0))
+    output.copy_(geometry.convolve(input, weight, offset, mask, bias))
+
+
+def modulated_deform_conv_backward(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor,
+    ones: Tensor,
+    offset: Tensor,
+    mask: Tensor,
+    columns: Tensor,
+    grad_input: Tensor,
+    grad_weight: Tensor,
+    grad_bias: Tensor,
+    grad_offset: Tensor,
+    grad_mask: Tensor,
+    grad_output: Tensor,
+    kernel_h: int,
+    kernel_w: int,
+    stride_h: int,
+    stride_w: int,
+    pad_h: int,
+    pad_w: int,
+    dilation_h: int,
+    dilation_w: int,
+    group: int,
+    deformable_group: int,
+    with_bias: bool,
+) -> None:
+    """Fill the five gradients, each of the shape of what it belongs to."""
+    geometry = _Geometry(
+        (stride_h, stride_w), (pad_h, pad_w), (dilation_h, dilation_w), group, deformable_group
+    )
+    input, weight, bias, offset, mask, gradient = _widened(
+        input, weight, bias, offset, mask, grad_output
+    )
+    bias = bias if with_bias else weight.new_zeros(weight.size(0))
+    gradients = geometry.gradients(gradient, input, weight, offset, mask, bias)
+    for target, values in zip(
+        (grad_input, grad_weight, grad_offset, grad_mask), gradients[:4], strict=True
+    ):
+        target.copy_(values)
+    if with_bias:
+        grad_bias.copy_(gradients[4])
+
+
+def _widened(*tensors: Tensor) -> tuple[Tensor, ...]:
+    dtype = kernel_dtype(tensors[0].dtype)
+    return tuple(tensor.to(dtype) for tensor in tensors)

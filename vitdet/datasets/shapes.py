@@ -1,0 +1,183 @@
+"""The generated data set `shapes`: overlapping, partly hidden things in clutter.
+
+    root/
+      train.json  val.json        COCO: boxes and masks (RLE) of what is visible of each thing
+      images/{train,val}/*.jpg
+      masks/{train,val}/*.png     semantic: 0 is background, other values are category ids
+      classes.txt                 line k names category k, counting from 1
+      shapes.json                 the arguments it was generated with
+
+It is the embedded default, so that a first training needs no download. The same arguments give the
+same annotations everywhere. Beside COCO's own keys an annotation has `visibility`, the share of the
+thing's area that is not hidden.
+"""
+
+import json
+import multiprocessing
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable
+from functools import partial
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from pycocotools import mask as coco_mask
+
+from vitdet.datasets.shape_kinds import KINDS
+from vitdet.datasets.shape_scene import Placed, lay_out, paint
+from vitdet.errors import UserError
+
+CLASSES = tuple(kind.name for kind in KINDS)
+
+_RECIPE_FILE = "shapes.json"  # written last: a folder that has it is complete
+_VERSION = 1  # to be raised when the same arguments give other data
+
+
+def ensure_shapes(
+    root: str | os.PathLike[str],
+    *,
+    num_train: int = 1000,
+    num_val: int = 100,
+    image_size: int = 160,
+    seed: int = 0,
+) -> Path:
+    """Generate the data set at `root` unless it is there; several processes may do so at once.
+
+    It is written to a sibling folder that is then renamed, so `root` is never half written. What
+    was generated there with other arguments is replaced.
+
+    Raises:
+        UserError: `root` exists and is no generated data set.
+    """
+    root = Path(root)
+    recipe = dict(
+        version=_VERSION, num_train=num_train, num_val=num_val, image_size=image_size, seed=seed
+    )
+    if _recipe_of(root) == recipe:
+        return root
+    root.parent.mkdir(parents=True, exist_ok=True)
+    fresh = Path(tempfile.mkdtemp(prefix=f".{root.name}.", dir=root.parent))
+    try:
+        generate_shapes(
+            fresh, num_train=num_train, num_val=num_val, image_size=image_size, seed=seed
+        )
+        (fresh / _RECIPE_FILE).write_text(json.dumps(recipe))
+        _put_in_place(fresh, root, recipe)
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+    return root
+
+
+def generate_shapes(
+    root: str | os.PathLike[str],
+    *,
+    num_train: int = 1000,
+    num_val: int = 100,
+    image_size: int = 160,
+    seed: int = 0,
+) -> Path:
+    """Write the data set into `root`, whatever is there already; square images of `image_size`."""
+    root = Path(root)
+    for folder in ("images/train", "images/val", "masks/train", "masks/val"):
+        (root / folder).mkdir(parents=True, exist_ok=True)
+    (root / "classes.txt").write_text("\n".join(CLASSES) + "\n")
+    for split, num_images in (("train", num_train), ("val", num_val)):
+        write = partial(_write_image, root, split, image_size, seed)
+        annotations = list(chain.from_iterable(_map(write, range(1, num_images + 1))))
+        coco = dict(
+            images=[
+                dict(id=k, file_name=f"{k:05d}.jpg", width=image_size, height=image_size)
+                for k in range(1, num_images + 1)
+            ],
+            annotations=[dict(id=k, **thing) for k, thing in enumerate(annotations, start=1)],
+            categories=[dict(id=k, name=name) for k, name in enumerate(CLASSES, start=1)],
+        )
+        (root / f"{split}.json").write_text(json.dumps(coco))
+    return root
+
+
+def _map(function: Callable[[int], Any], items: range) -> list[Any]:
+    """`map` on all cores. Only Linux forks safely; other ways would import the caller's script."""
+    if sys.platform != "linux":
+        return list(map(function, items))
+    num_workers = min(os.cpu_count() or 1, 8)
+    context = multiprocessing.get_context("fork")
+    # OpenCV's own threads do not survive a fork.
+    with context.Pool(num_workers, initializer=cv2.setNumThreads, initargs=(0,)) as pool:
+        return pool.map(function, items, chunksize=20)
+
+
+def _write_image(
+    root: Path, split: str, size: int, seed: int, image_id: int
+) -> list[dict[str, Any]]:
+    """Draw one image and its semantic mask; returns its annotations, as yet without an id."""
+    # One stream for what is annotated, one for what is only seen: the former is frozen.
+    entropy = (seed, ("train", "val").index(split), image_id)
+    layout_rng, paint_rng = np.random.default_rng(entropy).spawn(2)
+    placed = lay_out(layout_rng, size)
+    picture = cv2.cvtColor(paint(placed, paint_rng, size), cv2.COLOR_RGB2BGR)
+    name = f"{split}/{image_id:05d}"
+    cv2.imwrite(f"{root}/images/{name}.jpg", picture, (cv2.IMWRITE_JPEG_QUALITY, 92))
+    cv2.imwrite(f"{root}/masks/{name}.png", _semantic(placed, size))
+    return _annotate(placed, image_id, size)
+
+
+def _annotate(placed: list[Placed], image_id: int, size: int) -> list[dict[str, Any]]:
+    """COCO annotations of the labelled things, front to back."""
+    things = [thing for thing in placed if thing.label is not None]
+    masks = np.zeros((size, size, len(things)), dtype=np.uint8, order="F")
+    for number, thing in enumerate(things):
+        x0, y0, x1, y1 = thing.box
+        masks[y0:y1, x0:x1, number] = thing.visible
+    rles = coco_mask.encode(masks)
+    return [
+        dict(
+            image_id=image_id,
+            category_id=thing.label + 1,
+            bbox=[int(value) for value in coco_mask.toBbox(rle)],
+            area=int(coco_mask.area(rle)),
+            iscrowd=0,
+            segmentation=dict(size=[size, size], counts=rle["counts"].decode()),
+            visibility=round(thing.visibility, 3),
+        )
+        for thing, rle in zip(things, rles, strict=True)
+    ]
+
+
+def _semantic(placed: list[Placed], size: int) -> NDArray[np.uint8]:
+    """Index image (size, size): 0 is background, other values are category ids."""
+    index = np.zeros((size, size), dtype=np.uint8)
+    for thing in placed:
+        if thing.label is not None:
+            x0, y0, x1, y1 = thing.box
+            index[y0:y1, x0:x1][thing.visible] = thing.label + 1
+    return index
+
+
+def _recipe_of(root: Path) -> dict[str, int] | None:
+    """The arguments that `root` was generated with; None if there is no such folder yet."""
+    if (root / _RECIPE_FILE).is_file():
+        return json.loads((root / _RECIPE_FILE).read_text())
+    if root.exists() and (not root.is_dir() or any(root.iterdir())):
+        raise UserError(
+            f"{root} exists and is not a generated data set: move it away or name another folder"
+        )
+    return None
+
+
+def _put_in_place(fresh: Path, root: Path, recipe: dict[str, int]) -> None:
+    """Rename `fresh` to `root`, replacing what was generated there with other arguments."""
+    if root.exists() and _recipe_of(root) not in (None, recipe):
+        root.rename(fresh.with_name(fresh.name + ".old"))
+        shutil.rmtree(fresh.with_name(fresh.name + ".old"))
+    try:
+        fresh.rename(root)
+    except OSError:
+        if _recipe_of(root) != recipe:  # not another process that was quicker
+            raise

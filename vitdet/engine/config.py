@@ -1,0 +1,44 @@
+"""`load_config`: from a config file to one that is complete and known to fit its data."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+
+from vitdet.engine.config_data import complete_data, use_folder
+from vitdet.engine.config_file import read_config
+from vitdet.engine.config_model import set_in_channels, set_num_classes
+from vitdet.engine.config_options import TOP_LEVEL_KEYS, apply_options
+
+
+def load_config(
+    path: str | Path,
+    data: str | Path | None = None,
+    options: Mapping[str, Any] | None = None,
+) -> Config:
+    """Read a config and complete it: nothing in it has to be computed by hand.
+
+    `path` is a file, or the name of a config that ships with vitdet. `data` points it at another
+    COCO-format folder. `options` are dotted overrides (`{"model.backbone.arch": "small"}`). Class
+    names come from the annotation file where the config leaves them open, every `num_classes` from
+    the class names, the neck's `in_channels` from the backbone; data sets that can be generated
+    are generated.
+
+    Raises:
+        UserError: in one line, whatever of this does not fit: the file, an option, the data.
+    """
+    config = read_config(path)
+    if "default_scope" not in config:
+        config["default_scope"] = "mmengine"
+    apply_options(config, options or {})
+    if data is not None:
+        use_folder(config, data)
+    classes = complete_data(config)
+    set_num_classes(config, len(classes), override=data is not None)
+    set_in_channels(config)
+    for key in (
+        set(config) - TOP_LEVEL_KEYS
+    ):  # helper variables: they would go stale in a saved file
+        del config._cfg_dict[key]
+    return config

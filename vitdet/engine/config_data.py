@@ -1,0 +1,99 @@
+"""Point a config at data, check that the data is there and fits, and take the classes from it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+
+from vitdet.datasets.coco_check import check_coco
+from vitdet.datasets.coco_files import find_coco, read_categories
+from vitdet.engine.config_types import class_of
+from vitdet.errors import UserError
+
+PARTS = ("train", "val", "test")
+
+
+def datasets_of(config: Config) -> Iterator[tuple[str, Any]]:
+    """`(part, dataset node)` for every loader, wrappers such as RepeatDataset taken off."""
+    for part in PARTS:
+        loader = config.get(f"{part}_dataloader")
+        if loader is None:
+            continue
+        node = loader["dataset"]
+        while "dataset" in node:
+            node = node["dataset"]
+        yield part, node
+
+
+def evaluators_of(config: Config, part: str) -> list[Any]:
+    """Evaluator nodes of one part; the config may hold one, several or none."""
+    evaluator = config.get(f"{part}_evaluator")
+    if evaluator is None:
+        return []
+    return list(evaluator) if isinstance(evaluator, list | tuple) else [evaluator]
+
+
+def use_folder(config: Config, folder: str | Path) -> None:
+    """Point every loader and evaluator at a COCO-format folder, in place.
+
+    Raises:
+        UserError: no annotation files are found in `folder`.
+    """
+    found = find_coco(Path(folder))
+    for part, node in datasets_of(config):
+        ann_file, image_dir = (
+            (found.train_ann_file, found.train_images)
+            if part == "train"
+            else (found.val_ann_file, found.val_images)
+        )
+        node.update(data_root="", ann_file=str(ann_file), data_prefix=dict(img=str(image_dir)))
+        node.pop("metainfo", None)
+        for evaluator in evaluators_of(config, part):
+            evaluator["ann_file"] = str(ann_file)
+
+
+def complete_data(config: Config) -> list[str]:
+    """Generate data that can be, check all of it, set class names and evaluators; in place.
+
+    Returns the class names: those the config states, or else those of the training annotations.
+
+    Raises:
+        UserError: annotations or images are missing or broken, or classes do not fit.
+    """
+    nodes = list(datasets_of(config))
+    for _, node in nodes:
+        prepare = getattr(class_of(node, config["default_scope"]), "prepare", None)
+        if prepare is not None:
+            prepare(node["data_root"])
+
+    classes = next((list(n["metainfo"]["classes"]) for _, n in nodes if _states_classes(n)), None)
+    checked = set()
+    for part, node in nodes:
+        ann_file, image_dir = annotation_file(node), image_folder(node)
+        if classes is None:
+            classes = read_categories(ann_file)
+        if (ann_file, image_dir) not in checked:
+            check_coco(ann_file, image_dir, classes=classes)
+            checked.add((ann_file, image_dir))
+        node["metainfo"] = dict(node.get("metainfo") or {}, classes=tuple(classes))
+        for evaluator in evaluators_of(config, part):
+            if evaluator.get("ann_file") is None:
+                evaluator["ann_file"] = str(ann_file)
+    if classes is None:
+        raise UserError("the config has no train_dataloader, val_dataloader or test_dataloader")
+    return classes
+
+
+def annotation_file(node: Any) -> Path:
+    """Path of a dataset node's annotation file, joined as mmengine's BaseDataset joins it."""
+    return Path(node.get("data_root") or "") / node["ann_file"]
+
+
+def image_folder(node: Any) -> Path:
+    """Folder that the file names in a dataset node's annotations are relative to."""
+    return Path(node.get("data_root") or "") / (node.get("data_prefix") or {}).get("img", "")
+
+
+def _states_classes(node: Any) -> bool:
+    return bool((node.get("metainfo") or {}).get("classes"))

@@ -1,0 +1,78 @@
+"""Fill in the numbers of a model config that follow from other parts of it."""
+
+import copy
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import torch
+from mmengine.config import Config
+from mmengine.registry import MODELS, DefaultScope
+
+from vitdet.engine.config_types import class_of, parameters_of
+from vitdet.errors import UserError
+
+# Parts whose `num_classes`, if they have one, does not count the classes of the data: a region
+# proposal network tells objects from background, and a backbone's is that of its pre-training.
+_CLASS_AGNOSTIC = {"backbone", "neck", "rpn_head", "data_preprocessor", "train_cfg", "test_cfg"}
+
+
+def set_num_classes(config: Config, num_classes: int, *, override: bool) -> None:
+    """Give every head that counts classes the number of classes of the data, in place.
+
+    `override` replaces numbers that the config states; without it a stated number that differs
+    from the data is an error.
+
+    Raises:
+        UserError: the config states another number of classes than the data has.
+    """
+    for path, node in _nodes_with_num_classes(config["model"], "model", config["default_scope"]):
+        stated = node.get("num_classes")
+        if stated is None or override:
+            node["num_classes"] = num_classes
+        elif stated != num_classes:
+            raise UserError(
+                f"{path}.num_classes is {stated}, but the training data has {num_classes} classes; "
+                "leave it out of the config and it follows from the data"
+            )
+
+
+def _nodes_with_num_classes(node: Any, path: str, scope: str) -> Iterator[tuple[str, Any]]:
+    if isinstance(node, Mapping):
+        if node.get("type") is not None:
+            parameter = parameters_of(class_of(node, scope) or dict).get("num_classes")
+            if parameter is not None:
+                yield path, node
+        for key in node:
+            if key not in _CLASS_AGNOSTIC:
+                yield from _nodes_with_num_classes(node[key], f"{path}.{key}", scope)
+    elif isinstance(node, Sequence) and not isinstance(node, str):
+        for index, item in enumerate(node):
+            yield from _nodes_with_num_classes(item, f"{path}.{index}", scope)
+
+
+def set_in_channels(config: Config) -> None:
+    """Give the neck the channels of the backbone's feature maps if the config leaves them open."""
+    neck = config["model"].get("neck")
+    if isinstance(neck, Sequence):  # mmdet chains necks (FPN, then a dyhead): the first is fed
+        neck = neck[0]
+    if neck is None or neck.get("in_channels") is not None:
+        return
+    if "in_channels" in parameters_of(class_of(neck, config["default_scope"])):
+        neck["in_channels"] = backbone_channels(
+            config["model"]["backbone"], config["default_scope"]
+        )
+
+
+def backbone_channels(backbone: Mapping[str, Any], scope: str) -> list[int]:
+    """Channels of each feature map of a backbone config, found without allocating its weights.
+
+    Ours carry them as `out_channels`; any other backbone is run once on the meta device.
+    """
+    node = copy.deepcopy(backbone)
+    node.pop("init_cfg", None)
+    with torch.device("meta"), DefaultScope.overwrite_default_scope(scope):
+        module = MODELS.build(node)
+        if hasattr(module, "out_channels"):
+            return list(module.out_channels)
+        with torch.no_grad():
+            return [feature.shape[1] for feature in module.eval()(torch.empty(1, 3, 224, 224))]

@@ -1,0 +1,103 @@
+"""Train or test a completed config: what `tools/train.py` and `tools/test.py` call."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.config import Config
+
+from vitdet.engine.device import use_device
+from vitdet.engine.runner import Runner
+from vitdet.engine.work_dir import LAST, checkpoint_to_resume, choose_work_dir
+from vitdet.errors import UserError
+
+
+def train(
+    config: Config,
+    work_dir: str | Path | None = None,
+    *,
+    resume: str | bool = False,
+    amp: bool = False,
+    auto_scale_lr: bool = False,
+    device: str | None = None,
+    launcher: str = "none",
+) -> Path:
+    """Train `config` and return the folder of the run, which then holds last.pth and best.pth.
+
+    `resume` is a checkpoint, or True for the newest in the folder. An interrupt (Ctrl-C) saves
+    last.pth, says how to go on, and is raised again.
+
+    Raises:
+        UserError: see `choose_work_dir`, `checkpoint_to_resume`, `use_device`; a checkpoint that is
+            unsafe, broken or of another model.
+    """
+    device = use_device(device)
+    folder = choose_work_dir(Path(config.filename).stem, work_dir, resume=bool(resume))
+    if resume:
+        config.load_from = str(checkpoint_to_resume(folder, resume))
+        config.resume = True
+    if auto_scale_lr:
+        if "base_batch_size" not in (config.get("auto_scale_lr") or {}):
+            raise UserError("--auto-scale-lr: the config has no auto_scale_lr.base_batch_size")
+        config.auto_scale_lr["enable"] = True
+    if amp:
+        use_amp(config, device)
+    runner = _build_runner(config, folder, device, launcher)
+    runner.logger.info(f"training {config.filename} on {device}; all of it goes to {folder}")
+    try:
+        runner.train()
+    except KeyboardInterrupt:
+        # The epoch counts from its beginning again: it was not finished.
+        runner.save_checkpoint(runner.work_dir, LAST, by_epoch=False)
+        runner.logger.warning(
+            f"interrupted; {folder / LAST} is saved, go on with: "
+            f"train.py {config.filename} --work-dir {folder} --resume"
+        )
+        raise
+    return folder
+
+
+def test(
+    config: Config,
+    checkpoint: str | Path,
+    work_dir: str | Path | None = None,
+    *,
+    device: str | None = None,
+    launcher: str = "none",
+    hooks: list[Any] | None = None,
+) -> dict[str, float]:
+    """Evaluate a checkpoint on the config's test data and return its metrics.
+
+    Raises:
+        UserError: the checkpoint is missing, unsafe, broken or of another model.
+    """
+    device = use_device(device)
+    config.load_from = str(checkpoint)
+    folder = (
+        Path(work_dir) if work_dir else Path("work_dirs") / f"{Path(config.filename).stem}_test"
+    )
+    for key in ("train_dataloader", "train_cfg", "optim_wrapper", "param_scheduler"):
+        config.pop(key, None)
+    runner = _build_runner(config, folder, device, launcher)
+    for hook in hooks or ():
+        runner.register_hook(hook)
+    return runner.test()
+
+
+def use_amp(config: Config, device: str) -> None:
+    """Switch the optimizer wrapper to automatic mixed precision, in place.
+
+    bfloat16 where the device computes in it, which needs no loss scaling; else float16.
+    """
+    has_bf16 = torch.device(device).type != "cuda" or torch.cuda.is_bf16_supported()
+    wrapper = config["optim_wrapper"]
+    wrapper["type"] = "mmengine.optim.AmpOptimWrapper"
+    wrapper["dtype"] = "bfloat16" if has_bf16 else "float16"
+
+
+def _build_runner(config: Config, folder: Path, device: str, launcher: str) -> Runner:
+    config["work_dir"] = str(folder)
+    config["launcher"] = launcher
+    if torch.device(device).type != "cuda":
+        config.setdefault("env_cfg", {}).setdefault("dist_cfg", {})["backend"] = "gloo"
+    return Runner.from_cfg(config)

@@ -1,0 +1,86 @@
+"""mmengine's Runner with what every run here has."""
+
+import logging
+from typing import Any
+
+from mmengine.hooks import Hook
+from mmengine.model import MMDistributedDataParallel, is_model_wrapper
+from mmengine.registry import RUNNERS
+from mmengine.runner import Runner as MMEngineRunner
+from torch import nn
+
+from vitdet.checkpoints import load_checkpoint
+from vitdet.checkpoints.files import read_checkpoint
+from vitdet.engine.checkpoint_hook import SaveCheckpoints
+from vitdet.engine.console import keep_console_readable
+from vitdet.engine.progress import ProgressHook
+
+
+@RUNNERS.register_module(name="vitdet.Runner")
+class Runner(MMEngineRunner):
+    """Trains and tests what a completed config describes.
+
+    Beyond mmengine's: every run has a progress bar and writes `last.pth` and `best.pth`; a
+    checkpoint that does not fit the model is refused; several processes work without a GPU.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self.progress = ProgressHook()
+        super().__init__(*args, **kwargs)
+
+    def build_logger(self, *args: Any, **kwargs: Any) -> logging.Logger:
+        logger = super().build_logger(*args, **kwargs)
+        keep_console_readable(logger)
+        return logger
+
+    def register_default_hooks(self, hooks: dict[str, Hook | dict | None] | None = None) -> None:
+        ours = dict(checkpoint=None, last_and_best=SaveCheckpoints(), progress=self.progress)
+        super().register_default_hooks({**ours, **(hooks or {})})
+
+    def wrap_model(self, model_wrapper_cfg: dict | None, model: nn.Module) -> nn.Module:
+        if self.distributed and model_wrapper_cfg is None and self._on_cpu():
+            # mmengine names a CUDA device for DistributedDataParallel, which a CPU module refuses.
+            model_wrapper_cfg = dict(
+                type=MMDistributedDataParallel,
+                device_ids=None,
+                broadcast_buffers=False,
+                find_unused_parameters=self.cfg.get("find_unused_parameters", False),
+            )
+        return super().wrap_model(model_wrapper_cfg, model)
+
+    @staticmethod
+    def _on_cpu() -> bool:
+        from mmengine.device import get_device
+
+        return get_device() == "cpu"
+
+    def load_checkpoint(
+        self, filename: str, map_location: Any = "cpu", strict: bool = True, revise_keys: Any = ()
+    ) -> dict[str, Any]:
+        """Load weights through `vitdet.checkpoints`; `strict` and `revise_keys` are not needed.
+
+        A checkpoint that training starts from may have been trained for other classes.
+
+        Raises:
+            UserError: unreadable, unsafe, or not a checkpoint of this model.
+        """
+        checkpoint = read_checkpoint(filename, map_location=map_location)
+        self.call_hook("after_load_checkpoint", checkpoint=checkpoint)
+        model = self.model.module if is_model_wrapper(self.model) else self.model
+        is_starting_point = self._train_loop is not None and not self._resume
+        report = load_checkpoint(model, checkpoint, new_classes=is_starting_point)
+        self._has_loaded = True
+        self.logger.info(f"{filename}: {report}")
+        return checkpoint
+
+    def train(self) -> nn.Module:
+        try:
+            return super().train()
+        finally:
+            self.progress.close()
+
+    def test(self) -> dict[str, float]:
+        try:
+            return super().test()
+        finally:
+            self.progress.close()

@@ -1,0 +1,73 @@
+"""Multi-head attention within windows, with a relative position bias (Swin, eq. 4)."""
+
+import torch
+from torch import Tensor, nn
+
+from vitdet.layers.attention import attention
+from vitdet.layers.relative_position import relative_position_bias, relative_position_index
+from vitdet.layers.windows import cut_windows, join_windows, pad_and_shift, unshift_and_crop
+
+
+class WindowAttention(nn.Module):
+    """Attention of each token to the tokens of its window.
+
+    Queries, keys and values are projected on the map and then cut into windows, so that cutting
+    windows and parting heads is one copy instead of two.
+    """
+
+    def __init__(
+        self,
+        dim: int,
+        num_heads: int,
+        *,
+        window_size: int,
+        shift: int = 0,
+        qkv_bias: bool = True,
+    ) -> None:
+        super().__init__()
+        if dim % num_heads:
+            raise ValueError(f"{dim} channels do not divide among {num_heads} heads")
+        self.num_heads = num_heads
+        self.window_size = window_size
+        self.shift = shift
+        self.qkv = nn.Linear(dim, 3 * dim, bias=qkv_bias)
+        self.proj = nn.Linear(dim, dim)
+        self.relative_position_bias_table = nn.Parameter(
+            torch.empty((2 * window_size - 1) ** 2, num_heads)
+        )
+        nn.init.trunc_normal_(self.relative_position_bias_table, std=0.02)
+        self.register_buffer(
+            "relative_position_index", relative_position_index(window_size), persistent=False
+        )
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Attend within windows.
+
+        Args:
+            x: (B, H, W, C), any size: it is padded to whole windows, and nothing hides the padding
+                from the other tokens, as in the paper's code.
+            mask: (num_windows, N, N), needed where `shift` is not 0.
+
+        Returns:
+            (B, H, W, C).
+        """
+        size = x.shape[1:3]
+        x = pad_and_shift(x, self.window_size, self.shift)
+        qkv = self.qkv(x).unflatten(-1, (3, self.num_heads, -1))
+        query, key, value = (cut_windows(part, self.window_size) for part in qkv.unbind(3))
+
+        bias = relative_position_bias(
+            self.relative_position_bias_table.to(query.dtype), self.relative_position_index
+        )
+        if mask is None:
+            merged = (0, 1)  # (B * num_windows, num_heads, N, D), one bias for all windows
+        else:
+            merged = (1, 2)  # (B, num_windows * num_heads, N, D), one bias for all images
+            bias = (mask[:, None].to(bias.dtype) + bias).flatten(0, 1)
+        windows = attention(
+            query.flatten(*merged), key.flatten(*merged), value.flatten(*merged), bias=bias[None]
+        )
+
+        windows = windows.reshape(query.shape)
+        x = join_windows(windows, x.shape[1:3], self.window_size)
+        return self.proj(unshift_and_crop(x, size, self.window_size, self.shift))

@@ -1,0 +1,17 @@
+"""Child registries of mmengine's, scope "vitdet", for whoever writes text configs.
+
+`type="vitdet.SwinTransformer"` in a config makes mmengine import this file, and `locations` tells
+it which package to import to find the class; `import vitdet` itself loads none of them.
+"""
+
+from mmengine.registry import MODELS as _MODELS
+from mmengine.registry import WEIGHT_INITIALIZERS as _WEIGHT_INITIALIZERS
+from mmengine.registry import Registry
+
+MODELS = Registry("model", parent=_MODELS, scope="vitdet", locations=["vitdet.backbones"])
+WEIGHT_INITIALIZERS = Registry(
+    "weight initializer",
+    parent=_WEIGHT_INITIALIZERS,
+    scope="vitdet",
+    locations=["vitdet.checkpoints.pretrained"],
+)
