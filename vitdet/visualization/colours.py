@@ -1,0 +1,30 @@
+"""One colour for each class: the same in every picture, and far from its neighbours."""
+
+import colorsys
+
+Colour = tuple[int, int, int]
+"""Red, green, blue, 0 to 255."""
+
+# The first classes get hues told apart at a glance, on photographs and by most colour-blind
+# readers; later ones walk round the colour circle by the golden angle, in changing shades.
+_FIRST = (
+    *((255, 89, 94), (25, 130, 196), (255, 202, 58), (138, 201, 38), (178, 102, 255)),
+    *((255, 146, 43), (20, 200, 200), (255, 105, 180), (150, 111, 75), (120, 140, 255)),
+)
+_GOLDEN_ANGLE = 0.618034
+_SHADES = ((0.75, 1.0), (0.9, 0.75), (0.5, 0.95))  # saturation, value
+
+
+def class_colour(label: int) -> Colour:
+    """Colour of the class with this label."""
+    if label < len(_FIRST):
+        return _FIRST[label]
+    saturation, value = _SHADES[label % len(_SHADES)]
+    red, green, blue = colorsys.hsv_to_rgb(label * _GOLDEN_ANGLE % 1, saturation, value)
+    return round(255 * red), round(255 * green), round(255 * blue)
+
+
+def text_colour(background: Colour) -> Colour:
+    """Black or white, whichever reads better on `background` (ITU-R BT.601 luma)."""
+    red, green, blue = background
+    return (0, 0, 0) if 0.299 * red + 0.587 * green + 0.114 * blue > 140 else (255, 255, 255)
