@@ -1,4 +1,4 @@
-"""The floors of docs/architecture.md: a file imports from its own floor or below, never in a circle."""
+"""The floors of docs/architecture.md: imports go to the same floor or below, never in circles."""
 
 import ast
 import re
