@@ -61,6 +61,6 @@ def test_two_processes(tmp_path):
         )
         for rank, backend in enumerate(("gloo", "nccl"))
     ]
-    outputs = [worker.communicate(timeout=120) for worker in workers]
+    outputs = [worker.communicate(timeout=300) for worker in workers]
     assert [worker.returncode for worker in workers] == [0, 0], outputs
     assert "both agree" in outputs[0][0]

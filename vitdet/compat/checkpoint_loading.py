@@ -102,7 +102,7 @@ def _without_executable_config(checkpoint: dict) -> dict:
     return checkpoint
 
 
-def _load_from_local(filename: str, map_location: Any = None) -> dict:
+def load_from_local(filename: str, map_location: Any = None) -> dict:
     return load_checkpoint_file(filename, map_location)
 
 
@@ -117,8 +117,8 @@ def _load_url(
 
 
 def _patch_doors(checkpoint_module: ModuleType) -> None:
-    replace_everywhere(checkpoint_module, "load_from_local", _load_from_local)
-    checkpoint_module.CheckpointLoader.register_scheme("", _load_from_local, force=True)
+    replace_everywhere(checkpoint_module, "load_from_local", load_from_local)
+    checkpoint_module.CheckpointLoader.register_scheme("", load_from_local, force=True)
     checkpoint_module.load_url = _load_url
 
 
