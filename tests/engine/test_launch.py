@@ -13,7 +13,8 @@ from PIL import Image
 from tests.engine.conftest import TINY
 from vitdet import Predictor
 from vitdet.checkpoints.files import read_checkpoint
-from vitdet.engine import load_config, test, train
+from vitdet import engine
+from vitdet.engine import load_config, train
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +54,7 @@ def test_log_file_has_plain_loss_lines_and_ap_per_class(
 def test_tested_best_checkpoint_has_the_score_it_was_saved_with(
     run: Path, data: Path, tmp_path: Path
 ) -> None:
-    metrics = test(
+    metrics = engine.test(
         load_config(TINY, data=data),
         run / "best.pth",
         tmp_path,
@@ -70,7 +71,7 @@ def test_tested_best_checkpoint_has_the_score_it_was_saved_with(
 
 
 def test_predictor_agrees_with_the_tested_model(run: Path, data: Path, tmp_path: Path) -> None:
-    test(load_config(TINY, data=data), run / "best.pth", tmp_path, out=tmp_path / "r", device="cpu")
+    engine.test(load_config(TINY, data=data), run / "best.pth", tmp_path, out=tmp_path / "r", device="cpu")
     entries = [e for e in json.loads((tmp_path / "r.bbox.json").read_text()) if e["image_id"] == 1]
     (prediction,) = Predictor(run / "best.pth", "cpu")(data / "images/val/00001.jpg")
     found = prediction.to_coco(image_id=1)

@@ -59,7 +59,7 @@ def load_checkpoint(
     if is_model_wrapper(model):
         model = model.module
 
-    report = LoadReport(source, type(model).__name__)
+    report = LoadReport(str(source), type(model).__name__)
     state = _part_under_prefix(_unwrap(checkpoint, report), prefix, model, report)
     state, optional = _convert_our_modules(model, state, report)
     accepted = _match_shapes(model, state, report, new_classes)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mmengine import registry as mmengine_registry
-from mmengine.registry import DefaultScope, Registry
+from mmengine.registry import Registry
 
 from vitdet.errors import UserError
 
@@ -28,11 +28,11 @@ def class_of(node: Mapping[str, Any], scope: str) -> Any | None:
         raise UserError(f"config: {' '.join(str(error).split())}") from error
     if not isinstance(named, str):
         return named
-    with DefaultScope.overwrite_default_scope(scope):
-        for registry in _ROOT_REGISTRIES:
-            found = registry.get(named)
-            if found is not None:
-                return found
+    for registry in _ROOT_REGISTRIES:
+        with registry.switch_scope_and_registry(scope) as scoped:
+            found = scoped.get(named)
+        if found is not None:
+            return found
     return None
 
 
