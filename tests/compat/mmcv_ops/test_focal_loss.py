@@ -35,6 +35,16 @@ def test_softmax_gradient_is_the_derivative(gamma: float) -> None:
     )
 
 
+@pytest.mark.parametrize("gamma", [0.0, 0.5, 2.0])
+def test_softmax_stays_finite_where_probabilities_are_0_and_1(gamma: float) -> None:
+    logits = torch.tensor([[-200.0, 0.0], [-200.0, 0.0], [-200.0, 0.0]], requires_grad=True)
+    loss = softmax_focal_loss(logits, torch.tensor([-1, 0, 1]), gamma, 0.5, None, "sum")
+    loss.backward()
+    assert loss.isfinite()
+    assert logits.grad.isfinite().all()
+    assert not logits.grad[0].any()  # the row without a target
+
+
 def test_no_rows() -> None:
     logits = torch.randn(0, 4, requires_grad=True)
     loss = sigmoid_focal_loss(logits, torch.empty(0, dtype=torch.long), 2.0, 0.25, None, "sum")

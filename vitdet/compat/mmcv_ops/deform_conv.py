@@ -10,6 +10,8 @@ offset: (B, deform_groups * kh * kw * 2, oh, ow), y before x
 mask: (B, deform_groups * kh * kw, oh, ow), factor on each sample
 """
 
+# ruff: noqa: N803 (the argument names are mmcv's)
+
 from dataclasses import dataclass
 
 import torch
@@ -86,14 +88,14 @@ def deform_conv_forward(
     output: Tensor,
     columns: Tensor,
     ones: Tensor,
-    kW: int,  # noqa: N803
-    kH: int,  # noqa: N803
-    dW: int,  # noqa: N803
-    dH: int,  # noqa: N803
-    padW: int,  # noqa: N803
-    padH: int,  # noqa: N803
-    dilationW: int,  # noqa: N803
-    dilationH: int,  # noqa: N803
+    kW: int,
+    kH: int,
+    dW: int,
+    dH: int,
+    padW: int,
+    padH: int,
+    dilationW: int,
+    dilationH: int,
     group: int,
     deformable_group: int,
     im2col_step: int,
@@ -108,19 +110,19 @@ def deform_conv_forward(
 def deform_conv_backward_input(
     input: Tensor,
     offset: Tensor,
-    gradOutput: Tensor,  # noqa: N803
-    gradInput: Tensor,  # noqa: N803
-    gradOffset: Tensor,  # noqa: N803
+    gradOutput: Tensor,
+    gradInput: Tensor,
+    gradOffset: Tensor,
     weight: Tensor,
     columns: Tensor,
-    kW: int,  # noqa: N803
-    kH: int,  # noqa: N803
-    dW: int,  # noqa: N803
-    dH: int,  # noqa: N803
-    padW: int,  # noqa: N803
-    padH: int,  # noqa: N803
-    dilationW: int,  # noqa: N803
-    dilationH: int,  # noqa: N803
+    kW: int,
+    kH: int,
+    dW: int,
+    dH: int,
+    padW: int,
+    padH: int,
+    dilationW: int,
+    dilationH: int,
     group: int,
     deformable_group: int,
     im2col_step: int,
@@ -144,18 +146,18 @@ def deform_conv_backward_input(
 def deform_conv_backward_parameters(
     input: Tensor,
     offset: Tensor,
-    gradOutput: Tensor,  # noqa: N803
-    gradWeight: Tensor,  # noqa: N803
+    gradOutput: Tensor,
+    gradWeight: Tensor,
     columns: Tensor,
     ones: Tensor,
-    kW: int,  # noqa: N803
-    kH: int,  # noqa: N803
-    dW: int,  # noqa: N803
-    dH: int,  # noqa: N803
-    padW: int,  # noqa: N803
-    padH: int,  # noqa: N803
-    dilationW: int,  # noqa: N803
-    dilationH: int,  # noqa: N803
+    kW: int,
+    kH: int,
+    dW: int,
+    dH: int,
+    padW: int,
+    padH: int,
+    dilationW: int,
+    dilationH: int,
     group: int,
     deformable_group: int,
     scale: float,

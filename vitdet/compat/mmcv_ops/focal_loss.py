@@ -57,8 +57,8 @@ def softmax_focal_loss_backward(
 ) -> None:
     """Fill `grad_input` (N, K) with the derivative of each row's loss by its logits."""
     probability, factor = _target_probability(input, target, weight, alpha)
-    miss = 1 - probability
-    decay = gamma * miss ** (gamma - 1) if gamma else torch.zeros_like(miss)
+    miss = (1 - probability).clamp(min=torch.finfo(probability.dtype).tiny)
+    decay = gamma * miss ** (gamma - 1)
     slope = factor * (decay * probability * probability.log() - miss**gamma)
     towards_target = _is_target(input, target).to(slope.dtype) - input
     grad_input.copy_(slope[:, None] * towards_target)
@@ -84,10 +84,11 @@ def _towards_target(
 def _target_probability(
     input: Tensor, target: Tensor, weight: Tensor, alpha: float
 ) -> tuple[Tensor, Tensor]:
-    """Each row's probability of its target, and the factor of its loss, both (N,)."""
+    """Each row's probability of its target, not quite 0, and the factor of its loss, both (N,)."""
     dtype = kernel_dtype(input.dtype)
     index = target.clamp(min=0)
     factor = alpha * (target >= 0).to(dtype)
     if weight.numel() > 0:
         factor = factor * weight[index]
-    return input.to(dtype).gather(1, index[:, None])[:, 0], factor
+    probability = input.to(dtype).gather(1, index[:, None])[:, 0]
+    return probability.clamp(min=torch.finfo(dtype).tiny), factor
