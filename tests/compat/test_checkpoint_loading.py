@@ -189,7 +189,7 @@ def test_truncated_and_garbled_files_get_one_line(tmp_path, zip_format):
 def test_what_is_no_checkpoint_gets_one_line(tmp_path, content):
     path = tmp_path / "page.pth"
     path.write_bytes(content)
-    with pytest.raises(UserError, match=r"not a checkpoint .*download or copy it again"):
+    with pytest.raises(UserError, match=r"not a checkpoint .*delete it, then download"):
         load_checkpoint_file(path)
 
 
