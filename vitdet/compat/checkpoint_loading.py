@@ -7,15 +7,11 @@ from before mmengine. Every door of mmengine that reads a file or URL goes throu
 Delete when mmengine loads `weights_only` by itself and no longer executes embedded configs.
 """
 
-import hashlib
 import re
-from http.client import HTTPException
 from pathlib import Path
 from pickle import UnpicklingError
 from types import ModuleType
 from typing import Any
-from urllib.error import URLError
-from urllib.parse import urlparse
 
 from vitdet.compat.checkpoint_pickle import ALLOWED_GLOBALS, replace_stand_ins
 from vitdet.compat.hooks import replace_everywhere, when_imported
@@ -53,6 +49,11 @@ def download_checkpoint(
     Raises:
         UserError: the address cannot be read.
     """
+    import hashlib
+    from http.client import HTTPException
+    from urllib.error import URLError
+    from urllib.parse import urlparse
+
     import torch
 
     folder = Path(folder or Path(torch.hub.get_dir(), "checkpoints"))
