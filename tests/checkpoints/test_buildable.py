@@ -66,6 +66,7 @@ ATTACKS = [
     {"type": "torch.nn.modules.module.torch.load"},
     {"type": "torch.nn.modules.module.OrderedDict"},
     {"type": "torch.nn.functional.relu"},
+    {"type": "torch.nn._reduction.torch"},
     {"type": "torch.optim.SGD"},
     {"type": "torch.jit.ScriptModule"},
     {"type": "mmengine.load"},
@@ -97,6 +98,12 @@ ATTACKS = [
     {"teacher_config": "planted_config.py"},
     {"resize_type": "os.system", "resize_kwargs": {"command": "touch"}},
     {"resize_type": "subprocess.Popen"},
+    {"resize_type": "_posixsubprocess.fork_exec"},
+    {"resize_type": "__main__.main"},
+    {"resize_type": "torch.load"},
+    {"warp_mode": b"__import__('os').system('touch ran')"},
+    {"warp_modes": {"__import__('os').system('touch ran')"}},
+    {"warp_mode": compile("1", "", "eval")},
 ]
 
 
@@ -143,6 +150,9 @@ def test_plain_arguments_pass():
         "angle_version": "le90",
         "meta_keys": ("img_id", "img_path"),
         "text": "cat . dog",
+        "sentence": "a cat. and...",
+        "dots": [".", "...", ".x", ""],
+        "set": {1, "x"},
         "weights": [1.0, None, True],
         "nms": {"type": "nms", "iou_threshold": 0.7},
         "nms_cfg": {"type": "mmcv.ops.nms.soft_nms"},

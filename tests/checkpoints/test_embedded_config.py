@@ -79,6 +79,9 @@ def test_nan():
         "x = 1\nx += 1",
         "x = os",
         "x = 2 ** 9999999",
+        "x = b\"open('{marker}', 'w')\"",
+        "x = ...",
+        "x = 1j",
     ],
 )
 def test_code_is_refused_with_its_line_and_not_run(tmp_path, code):

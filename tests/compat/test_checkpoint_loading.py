@@ -189,7 +189,7 @@ def test_truncated_and_garbled_files_get_one_line(tmp_path, zip_format):
 def test_what_is_no_checkpoint_gets_one_line(tmp_path, content):
     path = tmp_path / "page.pth"
     path.write_bytes(content)
-    with pytest.raises(UserError, match=r"not a checkpoint .*download or copy it again"):
+    with pytest.raises(UserError, match=r"not a checkpoint .*delete it, then download"):
         load_checkpoint_file(path)
 
 
@@ -278,7 +278,7 @@ def server(tmp_path, monkeypatch):
     httpd = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=httpd.serve_forever, daemon=True)
     thread.start()
-    monkeypatch.setattr(torch.hub, "_hub_dir", str(tmp_path / "cache"))
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "cache"))
     yield root, f"http://127.0.0.1:{httpd.server_port}", requests
     httpd.shutdown()
     httpd.server_close()

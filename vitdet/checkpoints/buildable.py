@@ -9,6 +9,7 @@ values: no path, no URL, no call, no name of something else that could be import
 import importlib
 import inspect
 import re
+import sys
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any
@@ -25,7 +26,6 @@ _DROPPED = ("init_cfg", "pretrained")  # other weights than those of the checkpo
 _NMS = re.compile(r"(?:mmcv\.ops\.)?(?:nms\.)?(nms|soft_nms|nms_match|nms_rotated|nms_quadri)")
 _OWN_WORDS = ("dilation", "offset", "conv", "interpolation_conv", "last_conv")
 """Types that mmdet's CascadeRPN and FPG look up in dictionaries of their own."""
-_DOTTED_NAME = re.compile(r"[A-Za-z]\w*(?:\.[A-Za-z]\w*)+")
 _NAMES_A_FILE_OR_CALL = re.compile(r"[()\\/]|\.(?:pkl|pickle|pth|pt|py|json|ya?ml|npy|npz)$")
 
 
@@ -70,12 +70,16 @@ def check_buildable(
 
 def check_scope(scope: Any, *, where: str, trusted_modules: tuple[str, ...] = ()) -> None:
     """Refuse a registry scope, which mmengine would import, outside the packages known here."""
-    packages = (*_SCOPES, *(module.partition(".")[0] for module in trusted_modules))
-    if scope not in packages:
+    scopes = _scopes(trusted_modules)
+    if scope not in scopes:
         raise UserError(
-            f"{where}={scope!r} in the checkpoint's config is none of {', '.join(packages)}; "
+            f"{where}={scope!r} in the checkpoint's config is none of {', '.join(scopes)}; "
             "name its package as trusted if you know the checkpoint's source"
         )
+
+
+def _scopes(trusted_modules: tuple[str, ...]) -> tuple[str, ...]:
+    return (*_SCOPES, *(module.partition(".")[0] for module in trusted_modules))
 
 
 class _Checker:
@@ -89,12 +93,14 @@ class _Checker:
     def check(self, node: Any, where: str, scope: str) -> Any:
         if isinstance(node, dict):
             return self._check_dict(node, where, scope)
-        if isinstance(node, list | tuple):
+        if isinstance(node, list | tuple | set):
             return type(node)(
                 self.check(item, f"{where}[{index}]", scope) for index, item in enumerate(node)
             )
         if isinstance(node, str):
             self._check_text(node, where, scope)
+        elif not isinstance(node, int | float | None):
+            raise self._refusal(node, where)
         return node
 
     def _check_dict(self, node: dict, where: str, scope: str) -> ConfigDict:
@@ -127,16 +133,19 @@ class _Checker:
 
     def _check_text(self, text: str, where: str, scope: str) -> None:
         """An argument may reach `eval`, a file reader or another `build`: only words pass."""
-        names_module = _DOTTED_NAME.fullmatch(text) and find_spec(text.partition(".")[0])
-        if names_module and not self._is_registered(text, scope) and self._resolve(text) is None:
-            raise self._refusal(text, where)
         if _NAMES_A_FILE_OR_CALL.search(text):
+            raise self._refusal(text, where)
+        if (
+            _is_importable(text)
+            and not self._is_registered(text, scope)
+            and self._resolve(text) is None
+        ):
             raise self._refusal(text, where)
 
     def _is_registered(self, name: str, scope: str) -> bool:
         """Whether mmengine finds a class of this kind under `name` without importing by name."""
         prefix, _, short_name = name.rpartition(".")
-        if prefix and prefix not in (*_SCOPES, *self._trusted):
+        if prefix and prefix not in _scopes(self._trusted):
             return False
         return any(
             inspect.isclass(_find(root, short_name, prefix or scope)) for root in self._registries
@@ -147,7 +156,7 @@ class _Checker:
         module_name, _, class_name = name.rpartition(".")
         module_name = module_name or "mmcv.ops"  # where mmdet looks up RoI layers
         allowed = (*_MODULES, *self._trusted)
-        if not _is_within(module_name, allowed) or not _DOTTED_NAME.fullmatch(f"x.{name}"):
+        if not _is_within(module_name, allowed) or re.search(r"(?:^|\.)_", name):
             return None
         try:
             found = getattr(importlib.import_module(module_name), class_name, None)
@@ -168,6 +177,14 @@ class _Checker:
 
 def _is_within(module: str, packages: tuple[str, ...]) -> bool:
     return any(module == package or module.startswith(f"{package}.") for package in packages)
+
+
+def _is_importable(text: str) -> bool:
+    """Whether `text` is a dotted name that starts with a module found on this machine."""
+    parts = text.split(".")
+    if len(parts) == 1 or not all(part.isidentifier() for part in parts):
+        return False
+    return parts[0] in sys.modules or find_spec(parts[0]) is not None
 
 
 def _find(root: Registry, name: str, scope: str) -> Any:

@@ -117,7 +117,9 @@ def _assignment(statement: ast.stmt) -> tuple[str, Any]:
 
 def _value(node: ast.expr) -> Any:
     match node:
-        case ast.Constant(value=value):
+        case ast.Constant(
+            value=str() | int() | float() | None as value
+        ):  # not bytes: eval runs them
             return value
         case ast.Name(id=name) if name in _CONSTANTS:
             return _CONSTANTS[name]

@@ -7,7 +7,6 @@ wheel, but a clone keeps `configs/` beside `vitdet/`. Delete the former when mme
 `importlib.metadata`; the latter when it asks the import system for a base config's path.
 """
 
-import importlib.metadata
 import importlib.util
 from pathlib import Path
 from types import ModuleType
@@ -17,9 +16,11 @@ from vitdet.compat.hooks import replace_everywhere, when_imported
 
 def is_installed(package: str) -> bool:
     """Whether `package` names an installed distribution or a regular package on the path."""
+    from importlib.metadata import PackageNotFoundError, distribution
+
     try:
-        importlib.metadata.distribution(package)
-    except importlib.metadata.PackageNotFoundError:
+        distribution(package)
+    except PackageNotFoundError:
         spec = importlib.util.find_spec(package)
         return spec is not None and spec.origin is not None
     return True
@@ -50,7 +51,9 @@ def package2module(package: str) -> str:
         PackageNotFoundError: it is not installed.
         ValueError: the distribution does not list its modules.
     """
-    modules = importlib.metadata.distribution(package).read_text("top_level.txt")
+    from importlib.metadata import distribution
+
+    modules = distribution(package).read_text("top_level.txt")
     if not modules:
         raise ValueError(f"can not infer the module name of {package}")
     return modules.split()[0]

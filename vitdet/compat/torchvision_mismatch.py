@@ -6,8 +6,6 @@ the registry's torchvision beside a CPU-only torch) fails on import with the tra
 Delete when torchvision says so itself.
 """
 
-import importlib.metadata
-
 from vitdet.compat.hooks import guard_import
 from vitdet.errors import UserError
 
@@ -15,6 +13,8 @@ from vitdet.errors import UserError
 def _translate(error: Exception) -> Exception | None:
     if "operator torchvision::" not in str(error):
         return None
+    import importlib.metadata
+
     torch, torchvision = map(importlib.metadata.version, ("torch", "torchvision"))
     return UserError(
         f"torchvision {torchvision} was built for another torch than the installed {torch}; "
