@@ -1,6 +1,7 @@
 """Each mistake a user can make ends in one line on stderr and exit code 2."""
 
 import json
+import logging
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,8 @@ TINY = str(Path(__file__).parent / "engine" / "tiny_maskrcnn.py")
 @pytest.fixture
 def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
+    # The log handlers of earlier tests write to streams that pytest has closed.
+    monkeypatch.setattr(logging, "raiseExceptions", False)
     return generate_shapes(tmp_path / "data", num_train=2, num_val=1, image_size=64)
 
 

@@ -11,9 +11,8 @@ import torch
 from PIL import Image
 
 from tests.engine.conftest import TINY
-from vitdet import Predictor
+from vitdet import Predictor, engine
 from vitdet.checkpoints.files import read_checkpoint
-from vitdet import engine
 from vitdet.engine import load_config, train
 
 
@@ -71,7 +70,8 @@ def test_tested_best_checkpoint_has_the_score_it_was_saved_with(
 
 
 def test_predictor_agrees_with_the_tested_model(run: Path, data: Path, tmp_path: Path) -> None:
-    engine.test(load_config(TINY, data=data), run / "best.pth", tmp_path, out=tmp_path / "r", device="cpu")
+    config = load_config(TINY, data=data)
+    engine.test(config, run / "best.pth", tmp_path, out=tmp_path / "r", device="cpu")
     entries = [e for e in json.loads((tmp_path / "r.bbox.json").read_text()) if e["image_id"] == 1]
     (prediction,) = Predictor(run / "best.pth", "cpu")(data / "images/val/00001.jpg")
     found = prediction.to_coco(image_id=1)

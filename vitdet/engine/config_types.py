@@ -1,5 +1,7 @@
 """What class a config node names, and what arguments that class takes."""
 
+import contextlib
+import importlib
 import inspect
 from collections.abc import Mapping
 from typing import Any
@@ -28,9 +30,10 @@ def class_of(node: Mapping[str, Any], scope: str) -> Any | None:
         raise UserError(f"config: {' '.join(str(error).split())}") from error
     if not isinstance(named, str):
         return named
+    with contextlib.suppress(ImportError):
+        importlib.import_module(f"{scope}.registry")  # makes the scope's registries known
     for registry in _ROOT_REGISTRIES:
-        with registry.switch_scope_and_registry(scope) as scoped:
-            found = scoped.get(named)
+        found = registry.children.get(scope, registry).get(named)
         if found is not None:
             return found
     return None

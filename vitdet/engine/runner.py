@@ -3,7 +3,6 @@
 import logging
 from typing import Any
 
-from mmengine.device import get_device
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.registry import RUNNERS
@@ -22,7 +21,7 @@ class Runner(MMEngineRunner):
     """Trains and tests what a completed config describes.
 
     Beyond mmengine's: every run has a progress bar and writes `last.pth` and `best.pth`; a
-    checkpoint that does not fit the model is refused; several processes work without a GPU.
+    checkpoint that does not fit the model is refused.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -37,17 +36,6 @@ class Runner(MMEngineRunner):
     def register_default_hooks(self, hooks: dict[str, Hook | dict | None] | None = None) -> None:
         ours = dict(checkpoint=None, last_and_best=SaveCheckpoints(), progress=self.progress)
         super().register_default_hooks({**ours, **(hooks or {})})
-
-    def wrap_model(self, model_wrapper_cfg: dict | None, model: nn.Module) -> nn.Module:
-        if self.distributed and model_wrapper_cfg is None and get_device() == "cpu":
-            # mmengine names a CUDA device for DistributedDataParallel, which a CPU module refuses.
-            model_wrapper_cfg = dict(
-                type="MMDistributedDataParallel",
-                device_ids=None,
-                broadcast_buffers=False,
-                find_unused_parameters=self.cfg.get("find_unused_parameters", False),
-            )
-        return super().wrap_model(model_wrapper_cfg, model)
 
     def load_checkpoint(
         self, filename: str, map_location: Any = "cpu", strict: bool = True, revise_keys: Any = ()
