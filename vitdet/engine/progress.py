@@ -45,6 +45,7 @@ class ProgressHook(Hook):
         )
 
     def before_val(self, runner: Any) -> None:
+        self._show_training_done(runner)
         self._evaluating = self._add("evaluating", len(runner.val_dataloader))
 
     def after_val_iter(self, runner: Any, batch_idx: int, **_: Any) -> None:
@@ -53,6 +54,10 @@ class ProgressHook(Hook):
     def after_val(self, runner: Any) -> None:
         if self._progress is not None:
             self._progress.remove_task(self._evaluating)
+
+    def after_train(self, runner: Any) -> None:
+        self._show_training_done(runner)
+        self.close()
 
     def before_test(self, runner: Any) -> None:
         self._start(runner)
@@ -91,6 +96,11 @@ class ProgressHook(Hook):
         if self._progress is None:
             return None
         return self._progress.add_task(description, total=total, completed=completed, note="")
+
+    def _show_training_done(self, runner: Any) -> None:
+        """Draw the steps that came too soon after the last refresh."""
+        if self._progress is not None:
+            self._progress.update(self._training, completed=runner.iter, refresh=True)
 
     def _advance(self, batch_idx: int) -> None:
         if self._progress is not None and self._is_due():
