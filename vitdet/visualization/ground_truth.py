@@ -3,11 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import mmcv
 import numpy as np
 from PIL import Image
 
-from vitdet.errors import UserError
+from vitdet.datasets.images import read_image
 from vitdet.evaluation.rle import decode_masks, segmentation_to_rle
 from vitdet.visualization.draw import draw_instances
 
@@ -38,17 +37,3 @@ def draw_ground_truth(
         masks=masks,
         scale=scale,
     )
-
-
-def read_image(path: str) -> np.ndarray:
-    """Read an image file to (H, W, 3) uint8 RGB, turned upright as its EXIF tag says.
-
-    It is read as mmdet's transforms read it (OpenCV), so that pixels are those a model trains on.
-    """
-    try:
-        image = mmcv.imread(path, channel_order="rgb")
-    except FileNotFoundError:
-        raise UserError(f"image not found: {path}") from None
-    if image is None:
-        raise UserError(f"not an image that can be read: {path}")
-    return image

@@ -1,0 +1,28 @@
+"""Image files as pixels."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from vitdet.errors import UserError
+
+
+def read_image(path: str | Path) -> np.ndarray:
+    """Read an image file to (H, W, 3) uint8 RGB, turned upright as its EXIF tag says.
+
+    It is read by OpenCV, as mmdet's transforms read it, so that pixels and sides are those that a
+    model is trained on; Pillow decodes JPEG slightly differently and leaves images unturned.
+
+    Raises UserError if there is no such file or if it is no image.
+    """
+    try:
+        content = np.fromfile(path, dtype=np.uint8)
+    except FileNotFoundError:
+        raise UserError(f"image not found: {path}") from None
+    except IsADirectoryError:
+        raise UserError(f"{path} is a folder, not an image") from None
+    image = cv2.imdecode(content, cv2.IMREAD_COLOR) if content.size else None
+    if image is None:
+        raise UserError(f"{path} is not an image that OpenCV can read")
+    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)

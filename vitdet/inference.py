@@ -1,0 +1,349 @@
+"""A checkpoint in, results out."""
+
+import dataclasses
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from mmcv.transforms import Compose, LoadAnnotations, LoadImageFromFile
+from mmengine.device import get_device
+from mmengine.logging import print_log
+from mmengine.registry import MODELS, DefaultScope
+from mmengine.structures import BaseDataElement
+from PIL import Image, ImageOps
+
+from vitdet.checkpoints import load_checkpoint
+from vitdet.checkpoints.embedded_config import (
+    embedded_config,
+    embedded_model,
+    embedded_scope,
+    embedded_test_pipeline,
+)
+from vitdet.checkpoints.files import read_checkpoint
+from vitdet.datasets.images import read_image
+from vitdet.errors import UserError
+from vitdet.evaluation.rle import encode_masks
+from vitdet.visualization.draw import draw_instances
+
+ImageLike = str | Path | np.ndarray | Image.Image
+"""An image: a file, an array (H, W, 3) of uint8 in RGB order, or a Pillow image."""
+
+IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"}
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """What was found in one image, best score first as the model orders it.
+
+    Attributes:
+        boxes: (N, 4) xyxy in pixels of the original image.
+        scores: (N,) 0 to 1.
+        labels: (N,) places in `class_names`.
+        class_names: name of each class.
+        image_size: (H, W) of the original image.
+        masks: (N, H, W) bool, or None if the model finds no masks.
+        semantic: (H, W) class of each pixel, or None.
+        panoptic: (H, W) segment of each pixel, class + 1000 * instance, or None.
+        source: the image that was given, for `draw`.
+    """
+
+    boxes: np.ndarray
+    scores: np.ndarray
+    labels: np.ndarray
+    class_names: tuple[str, ...]
+    image_size: tuple[int, int]
+    masks: np.ndarray | None = None
+    semantic: np.ndarray | None = None
+    panoptic: np.ndarray | None = None
+    source: ImageLike | None = dataclasses.field(default=None, repr=False)
+
+    def filter(self, score: float) -> "Prediction":
+        """The same without the objects scored below `score`."""
+        kept = self.scores >= score
+        return dataclasses.replace(
+            self,
+            boxes=self.boxes[kept],
+            scores=self.scores[kept],
+            labels=self.labels[kept],
+            masks=None if self.masks is None else self.masks[kept],
+        )
+
+    def draw(self, image: ImageLike | None = None, *, scale: float = 1) -> Image.Image:
+        """Draw the objects onto `image`, by default the one that was given to the predictor.
+
+        `scale` is the picture's size over the image's. Raises UserError if there is no image, or
+        if it has another size.
+        """
+        image = self.source if image is None else image
+        if image is None:
+            raise UserError("this prediction does not know its image: give it to draw()")
+        pixels = read_image(image) if isinstance(image, str | Path) else _as_array(image)
+        if pixels.shape[:2] != self.image_size:
+            raise UserError(
+                f"the image is {_by(pixels.shape)}, the prediction is for {_by(self.image_size)}"
+            )
+        return draw_instances(
+            pixels,
+            self.boxes,
+            labels=self.labels,
+            class_names=self.class_names,
+            scores=self.scores,
+            masks=self.masks,
+            scale=scale,
+        )
+
+    def to_coco(
+        self, *, image_id: int, category_ids: Sequence[int] | None = None
+    ) -> list[dict[str, Any]]:
+        """Entries of a COCO result file, ready for json.
+
+        `category_ids` gives the id of each class; by default they count from 1, as COCO's do.
+        """
+        category_ids = category_ids or range(1, len(self.class_names) + 1)
+        entries = []
+        for (x1, y1, x2, y2), score, label in zip(
+            self.boxes.tolist(), self.scores.tolist(), self.labels.tolist(), strict=True
+        ):
+            entries.append(
+                {
+                    "image_id": image_id,
+                    "category_id": category_ids[label],
+                    "bbox": [x1, y1, x2 - x1, y2 - y1],
+                    "score": score,
+                }
+            )
+        if self.masks is not None:
+            for entry, code in zip(entries, encode_masks(self.masks), strict=True):
+                entry["segmentation"] = code
+        return entries
+
+
+class Predictor:
+    """A trained model and how to prepare images for it, all from one checkpoint.
+
+    The checkpoint, ours or one that mmdet trained, carries its config and class names; the config
+    is read as data and nothing in it is executed (see `vitdet.checkpoints.embedded_config`).
+
+    Args:
+        checkpoint: file or URL.
+        device: "cpu", "cuda", "cuda:1", "mps"; by default the best there is.
+        trusted_modules: modules of yours whose classes the config may name.
+
+    Raises UserError if the checkpoint is unreadable, unsafe, or not complete in itself.
+    """
+
+    def __init__(
+        self,
+        checkpoint: str | Path,
+        device: str | torch.device | None = None,
+        *,
+        trusted_modules: Sequence[str] = (),
+    ) -> None:
+        self.device = _available(device)
+        content = read_checkpoint(checkpoint)
+        trusted = tuple(trusted_modules)
+        try:
+            config = embedded_config(content)
+            model = embedded_model(config, trusted_modules=trusted)
+            pipeline = embedded_test_pipeline(config, trusted_modules=trusted)
+            scope = embedded_scope(config, trusted_modules=trusted)
+            self.class_names = _class_names(content)
+        except UserError as error:
+            raise UserError(f"{checkpoint}: {error}") from error
+        with DefaultScope.overwrite_default_scope(scope):
+            self.model = MODELS.build(model)
+            self._reader, self._transforms = _split_pipeline(pipeline)
+        load_checkpoint(self.model, content)
+        self.model.to(self.device).eval()
+
+    def __call__(
+        self, images: ImageLike | Sequence[ImageLike], *, batch_size: int = 1
+    ) -> list[Prediction]:
+        """Find objects in one image or several; always returns a list, in their order.
+
+        Images are files, arrays (H, W, 3) of uint8 in RGB order, or Pillow images. Files are read
+        as in training, by OpenCV and turned upright as their EXIF tag says; Pillow images are
+        turned as well. In a batch, images are padded to the largest of them, which changes results
+        in the last digits; hence `batch_size` is 1 unless you prefer speed.
+
+        Raises UserError if a file is missing or no image, or an array is of another kind.
+        """
+        if isinstance(images, str | Path | np.ndarray | Image.Image):
+            images = [images]
+        return list(self._predict(images, batch_size))
+
+    @torch.inference_mode()
+    def _predict(self, images: Sequence[ImageLike], batch_size: int) -> Iterator[Prediction]:
+        for start in range(0, len(images), batch_size):
+            batch = images[start : start + batch_size]
+            packed = [self._prepare(image) for image in batch]
+            samples = self.model.test_step(
+                {key: [one[key] for one in packed] for key in ("inputs", "data_samples")}
+            )
+            for image, sample in zip(batch, samples, strict=True):
+                yield to_prediction(sample, self.class_names, source=image)
+
+    def _prepare(self, image: ImageLike) -> dict[str, Any]:
+        """Read an image and apply the test transforms."""
+        if isinstance(image, str | Path):
+            loaded = self._read(Path(image))
+        else:
+            pixels = _as_array(image)[..., ::-1]  # the transforms work on BGR, as OpenCV reads
+            if self._reader.to_float32:
+                pixels = pixels.astype(np.float32)
+            size = pixels.shape[:2]
+            loaded = {"img": pixels, "img_path": None, "img_shape": size, "ori_shape": size}
+        loaded["img_id"] = 0  # packed by mmdet's transforms, used by nobody here
+        return self._transforms(loaded)
+
+    def _read(self, path: Path) -> dict[str, Any]:
+        try:
+            return self._reader({"img_path": str(path)})
+        except FileNotFoundError:
+            raise UserError(f"image not found: {path}") from None
+        except (AssertionError, OSError) as error:  # how mmcv reports what it cannot decode
+            raise UserError(f"{path} is not an image that can be read ({error})") from None
+
+
+def to_prediction(
+    sample: BaseDataElement, class_names: Sequence[str], *, source: ImageLike | None = None
+) -> Prediction:
+    """Convert a data sample of mmdet or mmseg, as a model's `predict` returns it."""
+    height, width = sample.ori_shape[:2]
+    found = sample.get("pred_instances")
+    masks = None if found is None else found.get("masks")
+    semantic = sample.get("pred_sem_seg")
+    panoptic = sample.get("pred_panoptic_seg")
+    return Prediction(
+        boxes=np.zeros((0, 4), np.float32) if found is None else _numpy(found.bboxes),
+        scores=np.zeros(0, np.float32) if found is None else _numpy(found.scores),
+        labels=np.zeros(0, np.int64) if found is None else _numpy(found.labels),
+        class_names=tuple(class_names),
+        image_size=(height, width),
+        masks=None if masks is None else _numpy(masks).astype(bool),
+        # mmseg names the map `data`, mmdet `sem_seg`; both are (1, H, W).
+        semantic=None if semantic is None else _numpy(next(iter(semantic.values())))[0],
+        panoptic=None if panoptic is None else _numpy(panoptic.sem_seg)[0],
+        source=source,
+    )
+
+
+def predict_files(
+    checkpoint: str | Path,
+    images: Sequence[str | Path],
+    *,
+    out: str | Path,
+    score_threshold: float = 0.3,
+    device: str | None = None,
+) -> None:
+    """Draw what is found in image files, or folders of them, and write it as json.
+
+    `out` receives a drawing of each image under its own name and `predictions.json` in COCO's
+    format: images, categories, and annotations with a score. Objects below `score_threshold` are
+    left out.
+
+    Raises UserError as `Predictor` does, and if there is no image.
+    """
+    paths = list(_image_files(images))
+    predictor = Predictor(checkpoint, device)
+    out = Path(out)
+    out.mkdir(parents=True, exist_ok=True)
+    content: dict[str, list] = {
+        "images": [],
+        "annotations": [],
+        "categories": [
+            {"id": number, "name": name} for number, name in enumerate(predictor.class_names, 1)
+        ],
+    }
+    for image_id, (path, name) in enumerate(zip(paths, _drawing_names(paths), strict=True), 1):
+        (prediction,) = predictor(path)
+        prediction = prediction.filter(score_threshold)
+        prediction.draw().save(out / name)
+        height, width = prediction.image_size
+        content["images"].append(
+            {"id": image_id, "file_name": str(path), "height": height, "width": width}
+        )
+        for entry in prediction.to_coco(image_id=image_id):
+            width, height = entry["bbox"][2:]
+            entry |= {"id": len(content["annotations"]) + 1, "area": width * height, "iscrowd": 0}
+            content["annotations"].append(entry)
+    (out / "predictions.json").write_text(json.dumps(content))
+    print_log(
+        f"{len(content['annotations'])} objects in {len(paths)} images: drawings and "
+        f"predictions.json are in {out}",
+        logger="current",
+    )
+
+
+def _split_pipeline(pipeline: Sequence[Any]) -> tuple[LoadImageFromFile, Compose]:
+    """The transform that reads an image, and the others without those that read annotations."""
+    reader, *others = Compose(pipeline).transforms
+    if not isinstance(reader, LoadImageFromFile):
+        raise UserError(
+            f"the test pipeline starts with {type(reader).__name__}; a Predictor needs one that "
+            "starts with LoadImageFromFile"
+        )
+    return reader, Compose([one for one in others if not isinstance(one, LoadAnnotations)])
+
+
+def _class_names(checkpoint: dict[str, Any]) -> tuple[str, ...]:
+    meta = checkpoint["meta"].get("dataset_meta") or {}
+    for key in ("classes", "CLASSES"):  # mmengine's releases differ in case
+        if key in meta:
+            return tuple(meta[key])
+    raise UserError("the checkpoint carries no class names (meta.dataset_meta.classes)")
+
+
+def _available(device: str | torch.device | None) -> torch.device:
+    device = torch.device(device or get_device())
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if not there.get(device.type, True):
+        raise UserError(f"device {str(device)!r} is not available here")
+    return device
+
+
+def _as_array(image: np.ndarray | Image.Image) -> np.ndarray:
+    """(H, W, 3) uint8 RGB pixels of an array or a Pillow image."""
+    if isinstance(image, Image.Image):
+        return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
+    if not isinstance(image, np.ndarray):
+        raise UserError(f"an image is a path, an array or a Pillow image, not {type(image)}")
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+        raise UserError(
+            f"an array image is (H, W, 3) uint8 in RGB order, not {image.shape} {image.dtype}"
+        )
+    return image
+
+
+def _image_files(paths: Sequence[str | Path]) -> Iterator[Path]:
+    for path in map(Path, paths):
+        if not path.is_dir():
+            yield path
+            continue
+        inside = sorted(p for p in path.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES)
+        if not inside:
+            raise UserError(f"no images in {path}")
+        yield from inside
+
+
+def _drawing_names(paths: Sequence[Path]) -> list[str]:
+    """A file name for each drawing; images of one name in several folders get numbers."""
+    names: list[str] = []
+    for path in paths:
+        name, number = f"{path.stem}.png", 2
+        while name in names:
+            name, number = f"{path.stem}_{number}.png", number + 1
+        names.append(name)
+    return names
+
+
+def _numpy(tensor: torch.Tensor) -> np.ndarray:
+    return tensor.detach().cpu().numpy()
+
+
+def _by(shape: Sequence[int]) -> str:
+    return f"{shape[1]}x{shape[0]}"
