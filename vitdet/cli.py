@@ -65,8 +65,12 @@ def _add_test(commands: Any) -> None:
     parser.add_argument("checkpoint", help="checkpoint file")
     _add_config_arguments(parser)
     parser.add_argument("--work-dir", help="folder for the log (default: work_dirs/<config>_test)")
-    parser.add_argument("--out", help="write the predictions here, as COCO results (.json)")
-    parser.add_argument("--show-dir", help="write each image with its predictions drawn here")
+    parser.add_argument(
+        "--out", help="write predictions in COCO's result format: OUT.bbox.json and OUT.segm.json"
+    )
+    parser.add_argument(
+        "--show-dir", help="folder for pictures of predictions beside the ground truth"
+    )
     _add_run_arguments(parser)
     parser.set_defaults(run=_test)
 

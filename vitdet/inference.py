@@ -157,7 +157,7 @@ class Predictor:
         with DefaultScope.overwrite_default_scope(scope):
             self.model = MODELS.build(model)
             self._reader, self._transforms = _split_pipeline(pipeline)
-        load_checkpoint(self.model, content)
+        load_checkpoint(self.model, content, source=checkpoint)
         self.model.to(self.device).eval()
 
     def __call__(

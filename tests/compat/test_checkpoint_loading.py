@@ -16,7 +16,10 @@ import pytest
 import torch
 from mmengine.config import ConfigDict
 from mmengine.logging import HistoryBuffer, MessageHub
+from mmengine.model import BaseModel
+from mmengine.runner import Runner
 from mmengine.runner.checkpoint import CheckpointLoader, _load_checkpoint
+from torch import nn
 
 from vitdet.compat.checkpoint_loading import download_checkpoint, load_checkpoint_file
 from vitdet.errors import UserError
@@ -186,7 +189,7 @@ def test_truncated_and_garbled_files_get_one_line(tmp_path, zip_format):
 def test_what_is_no_checkpoint_gets_one_line(tmp_path, content):
     path = tmp_path / "page.pth"
     path.write_bytes(content)
-    with pytest.raises(UserError, match=r"not a checkpoint .*download or copy it again"):
+    with pytest.raises(UserError, match=r"not a checkpoint .*delete it, then download"):
         load_checkpoint_file(path)
 
 
@@ -216,6 +219,50 @@ def test_inferencer_does_not_execute_the_embedded_config(tmp_path):
     assert not marker.exists()
 
 
+class Regression(BaseModel):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(2, 1)
+
+    def forward(self, inputs, mode="loss"):
+        return {"loss": self.layer(torch.stack(inputs)).square().mean()}
+
+
+def runner(folder, epochs: int, **arguments) -> Runner:
+    return Runner(
+        model={"type": Regression},
+        work_dir=str(folder),
+        train_dataloader={
+            "dataset": [{"inputs": torch.tensor([1.0, index])} for index in range(4)],
+            "sampler": {"type": "DefaultSampler", "shuffle": False},
+            "batch_size": 2,
+        },
+        train_cfg={"by_epoch": True, "max_epochs": epochs},
+        optim_wrapper={"optimizer": {"type": "AdamW", "lr": 0.1}},
+        param_scheduler={"type": "MultiStepLR", "milestones": [1]},
+        randomness={"seed": 0},
+        default_scope="mmengine",
+        experiment_name=str(folder),
+        **arguments,
+    )
+
+
+def test_training_resumes_as_if_it_had_not_stopped(tmp_path):
+    """The run that continues a file of mmcv's days must not execute the config planted in it."""
+    pytest.importorskip("mmcv.ops", exc_type=ImportError)
+    whole = runner(tmp_path / "whole", 2).train()
+    marker = tmp_path / "ran"
+    checkpoint = load_checkpoint_file(tmp_path / "whole" / "epoch_1.pth")
+    checkpoint["meta"]["config"] = f"import os\nos.system('touch {marker}')"
+    torch.save(checkpoint, tmp_path / "planted.pth")
+
+    resumed = runner(tmp_path / "resumed", 2, resume=True, load_from=str(tmp_path / "planted.pth"))
+    model = resumed.train()
+    assert resumed.message_hub.get_scalar("train/loss").data[0].size == 4
+    assert torch.equal(model.layer.weight, whole.layer.weight)
+    assert not marker.exists()
+
+
 @pytest.fixture
 def server(tmp_path, monkeypatch):
     """A local web server over `tmp_path / "www"`, and an empty download cache."""
@@ -231,7 +278,7 @@ def server(tmp_path, monkeypatch):
     httpd = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=httpd.serve_forever, daemon=True)
     thread.start()
-    monkeypatch.setattr(torch.hub, "_hub_dir", str(tmp_path / "cache"))
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "cache"))
     yield root, f"http://127.0.0.1:{httpd.server_port}", requests
     httpd.shutdown()
     httpd.server_close()

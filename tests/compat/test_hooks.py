@@ -1,51 +1,54 @@
+"""Patches wait for their module; a guard makes a failing import speak plainly."""
+
 import importlib
 import sys
-from pathlib import Path
 from types import ModuleType
 
 import pytest
 
-from vitdet.compat.hooks import when_imported
+from vitdet.compat.hooks import guard_import, replace_everywhere, when_imported
 
 
 @pytest.fixture
-def library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """A library `some_library` with a submodule, importable and not yet imported."""
-    package = tmp_path / "some_library"
-    package.mkdir()
-    (package / "__init__.py").write_text("from some_library.inner import answer\n")
-    (package / "inner.py").write_text("def answer():\n    return 41\n")
+def package(tmp_path, monkeypatch):
+    """A package `waits` on the path, whose `inner` is re-exported by its `__init__`."""
+    folder = tmp_path / "waits"
+    folder.mkdir()
+    (folder / "__init__.py").write_text("from waits.inner import answer\n")
+    (folder / "inner.py").write_text("def answer(): return 1\n")
+    (folder / "fails.py").write_text("raise RuntimeError('operator 17 is missing')\n")
     monkeypatch.syspath_prepend(tmp_path)
-    yield "some_library"
-    for name in [n for n in sys.modules if n.startswith("some_library")]:
+    yield
+    for name in [name for name in sys.modules if name.split(".")[0] == "waits"]:
         del sys.modules[name]
 
 
-def _mend(module: ModuleType) -> None:
-    module.answer = lambda: 42
+def double(module: ModuleType) -> None:
+    replace_everywhere(module, "answer", lambda: 2)
 
 
-def test_patch_runs_before_anyone_copies_the_name(library: str) -> None:
-    when_imported("some_library.inner", _mend)
-    assert "some_library" not in sys.modules
-    package = importlib.import_module(library)
-    assert package.answer() == 42
+def test_patch_applies_on_import_and_before_re_exports(package):
+    when_imported("waits.inner", double)
+    assert "waits" not in sys.modules
+    import waits
+
+    assert waits.answer() == waits.inner.answer() == 2
+    assert waits.inner.__spec__.loader.get_source("waits.inner").startswith("def answer")
 
 
-def test_imported_module_is_patched_at_once(library: str) -> None:
-    inner = importlib.import_module("some_library.inner")
-    when_imported("some_library.inner", _mend)
-    assert inner.answer() == 42
+def test_patch_of_an_imported_module_reaches_its_re_exports(package):
+    import waits
+
+    when_imported("waits.inner", double)
+    assert waits.answer() == waits.inner.answer() == 2
 
 
-def test_patched_module_keeps_its_own_loader(library: str) -> None:
-    when_imported("some_library.inner", _mend)
-    inner = importlib.import_module("some_library.inner")
-    assert type(inner.__loader__).__name__ == "SourceFileLoader"
-    assert inner.__spec__.loader is inner.__loader__
-
-
-def test_patch_for_a_missing_module_changes_nothing() -> None:
-    when_imported("no_such_library_anywhere", _mend)
-    with pytest.raises(ModuleNotFoundError):
-        importlib.import_module("no_such_library_anywhere")
+def test_guard_translates_what_it_knows_and_leaves_the_rest(package):
+    translations = {"operator 17 is missing": ValueError("install operator 17")}
+    guard_import("waits.fails", lambda error: translations.get(str(error)))
+    with pytest.raises(ValueError, match="install operator 17") as caught:
+        importlib.import_module("waits.fails")
+    assert isinstance(caught.value.__cause__, RuntimeError)
+    translations.clear()
+    with pytest.raises(RuntimeError, match="operator 17 is missing"):
+        importlib.import_module("waits.fails")

@@ -8,6 +8,7 @@ from typing import Any
 from mmengine.model import is_model_wrapper
 from torch import Tensor, nn
 
+from vitdet.backbones.backbone import Backbone
 from vitdet.checkpoints.families import FAMILIES
 from vitdet.checkpoints.layout import Converted, Family, StateDict
 from vitdet.checkpoints.report import LoadReport, first_names
@@ -24,6 +25,7 @@ def load_checkpoint(
     prefix: str | None = None,
     new_classes: bool = False,
     map_location: Any = "cpu",
+    source: str | None = None,
 ) -> LoadReport:
     """Load a checkpoint in any published layout, completely or not at all.
 
@@ -37,6 +39,7 @@ def load_checkpoint(
         prefix: load only what stands under it, e.g. "backbone".
         new_classes: leave the layers whose number of classes differs as they are, to fine-tune.
         map_location: as in `torch.load`.
+        source: what messages call a checkpoint that is not given as a path.
 
     Returns:
         What became of each entry.
@@ -47,7 +50,7 @@ def load_checkpoint(
             shapes differ that are not documented to be resized. The model is then unchanged.
     """
     if isinstance(path_or_state_dict, Mapping):
-        source, checkpoint = "state dict", path_or_state_dict
+        source, checkpoint = source or "state dict", path_or_state_dict
     else:
         from vitdet.checkpoints.files import read_checkpoint
 
@@ -56,12 +59,16 @@ def load_checkpoint(
     if is_model_wrapper(model):
         model = model.module
 
-    report = LoadReport(source, type(model).__name__)
+    report = LoadReport(str(source), type(model).__name__)
     state = _part_under_prefix(_unwrap(checkpoint, report), prefix, model, report)
     state, optional = _convert_our_modules(model, state, report)
     accepted = _match_shapes(model, state, report, new_classes)
     parameters = {name for name, _ in model.named_parameters()}
-    report.refuse([key for key in report.missing if key in parameters and key not in optional])
+    report.refuse(
+        missing=[key for key in report.missing if key in parameters and key not in optional],
+        has_other_classes=bool(report.mismatched)
+        and all(_differ_in_classes(model, key, *s) for key, s in report.mismatched.items()),
+    )
     model.load_state_dict(accepted, strict=False)
     return report
 
@@ -182,13 +189,24 @@ def _match_shapes(
     report.missing += [key for key in target if key not in state]
     report.unexpected += [key for key in state if key not in target]
     accepted = {}
-    for key in target.keys() & state.keys():
+    for key in (key for key in target if key in state):
         theirs, ours = tuple(state[key].shape), tuple(target[key].shape)
         if theirs == ours:
             accepted[key] = state[key]
-        elif new_classes and len(theirs) == len(ours) and theirs[1:] == ours[1:]:
+        elif new_classes and _differ_in_classes(model, key, theirs, ours):
             report.fresh.append(key)
         else:
             report.mismatched[key] = (theirs, ours)
-    report.loaded += [key for key in target if key in accepted]
+    report.loaded += accepted
     return accepted
+
+
+def _differ_in_classes(
+    model: nn.Module, key: str, theirs: tuple[int, ...], ours: tuple[int, ...]
+) -> bool:
+    """Whether two shapes of an entry may differ because the numbers of classes do."""
+    names = key.split(".")
+    owners = (".".join(names[:depth]) for depth in range(len(names)))
+    if any(isinstance(model.get_submodule(owner), Backbone) for owner in owners):
+        return False
+    return len(theirs) == len(ours) and theirs[1:] == ours[1:]

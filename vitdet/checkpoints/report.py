@@ -44,11 +44,12 @@ class LoadReport:
                 parts.append(f"{len(names)} {outcome} ({first_names(names)})")
         return f"{self.source}{layout} into {self.model}: {', '.join(parts)}."
 
-    def refuse(self, missing: list[str]) -> None:
-        """Raise UserError if entries without which this is not the published model are missing.
+    def refuse(self, *, missing: list[str], has_other_classes: bool) -> None:
+        """Raise UserError if the model would not be the published one.
 
         Args:
-            missing: those of `missing` that count.
+            missing: those of the missing entries that count.
+            has_other_classes: whether another number of classes explains all of `mismatched`.
         """
         problems = []
         if missing:
@@ -64,13 +65,12 @@ class LoadReport:
         if problems:
             raise UserError(
                 f"{self.source} does not fit {self.model}: {', '.join(problems)}; "
-                f"{self._remedy(missing)}"
+                + self._remedy(has_other_classes and not missing and not self.unexpected)
             )
 
-    def _remedy(self, missing: list[str]) -> str:
-        only_first_dim = all(theirs[1:] == ours[1:] for theirs, ours in self.mismatched.values())
-        if only_first_dim and not missing and not self.unexpected:
-            return "pass new_classes=True if it is to be fine-tuned on other classes"
+    def _remedy(self, has_other_classes: bool) -> str:
+        if has_other_classes:
+            return "pass new_classes=True to fine-tune it on other classes"
         if not self.loaded:
             return "it is a checkpoint of another model"
         return "build the model with the config and arch it was trained with"

@@ -4,11 +4,23 @@ One file per gap. Each file says what breaks, in which versions, and when the fi
 and offers `install()`, which registers its patch with `hooks.when_imported` and imports nothing.
 """
 
-from vitdet.compat import checkpoint_loading, checkpoint_saving, mmcv_ext
+from vitdet.compat import (
+    checkpoint_loading,
+    checkpoint_saving,
+    cpu_amp,
+    distributed_without_gpu,
+    mmcv_ext,
+    package_paths,
+    torchvision_mismatch,
+)
 
 
 def install() -> None:
     """Register every patch; costs microseconds and loads none of the libraries concerned."""
+    torchvision_mismatch.install()
     mmcv_ext.install()
+    package_paths.install()
     checkpoint_loading.install()
     checkpoint_saving.install()
+    distributed_without_gpu.install()
+    cpu_amp.install()

@@ -7,17 +7,14 @@ from before mmengine. Every door of mmengine that reads a file or URL goes throu
 Delete when mmengine loads `weights_only` by itself and no longer executes embedded configs.
 """
 
-import hashlib
 import re
 from pathlib import Path
 from pickle import UnpicklingError
 from types import ModuleType
 from typing import Any
-from urllib.error import URLError
-from urllib.parse import urlparse
 
 from vitdet.compat.checkpoint_pickle import ALLOWED_GLOBALS, replace_stand_ins
-from vitdet.compat.hooks import when_imported
+from vitdet.compat.hooks import replace_everywhere, when_imported
 from vitdet.compat.safetensors_format import read_safetensors
 from vitdet.errors import UserError
 
@@ -52,16 +49,21 @@ def download_checkpoint(
     Raises:
         UserError: the address cannot be read.
     """
+    import hashlib
+    from http.client import HTTPException
+    from urllib.error import URLError
+    from urllib.parse import urlparse
+
     import torch
 
     folder = Path(folder or Path(torch.hub.get_dir(), "checkpoints"))
-    name = Path(urlparse(url).path).name
+    name = Path(urlparse(url).path).name or "checkpoint"
     copy = folder / hashlib.sha256(url.encode()).hexdigest()[:8] / name
     if not copy.is_file():
         copy.parent.mkdir(parents=True, exist_ok=True)
         try:
             torch.hub.download_url_to_file(url, str(copy), progress=progress)
-        except (URLError, ConnectionError, TimeoutError) as error:
+        except (URLError, HTTPException, ConnectionError, TimeoutError) as error:
             raise UserError(
                 f"{url}: cannot be downloaded ({error}); check the address and the connection, "
                 "or download it by other means and give its path"
@@ -89,7 +91,7 @@ def _unpickle(path: Path, map_location: Any) -> Any:
             ) from error
         raise UserError(
             f"{path}: truncated, or not a checkpoint ({type(error).__name__}); "
-            "download or copy it again"
+            "delete it, then download or copy it again"
         ) from error
 
 
@@ -98,11 +100,10 @@ def _without_executable_config(checkpoint: dict) -> dict:
     meta = checkpoint.get("meta")
     if isinstance(meta, dict) and "config" in meta:
         meta.setdefault("cfg", meta.pop("config"))
-        meta.pop("config", None)
     return checkpoint
 
 
-def _load_from_local(filename: str, map_location: Any = None) -> dict:
+def load_from_local(filename: str, map_location: Any = None) -> dict:
     return load_checkpoint_file(filename, map_location)
 
 
@@ -117,8 +118,8 @@ def _load_url(
 
 
 def _patch_doors(checkpoint_module: ModuleType) -> None:
-    checkpoint_module.load_from_local = _load_from_local
-    checkpoint_module.CheckpointLoader.register_scheme("", _load_from_local, force=True)
+    replace_everywhere(checkpoint_module, "load_from_local", load_from_local)
+    checkpoint_module.CheckpointLoader.register_scheme("", load_from_local, force=True)
     checkpoint_module.load_url = _load_url
 
 

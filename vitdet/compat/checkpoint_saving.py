@@ -11,7 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from vitdet.compat.hooks import when_imported
+from vitdet.compat.hooks import replace_everywhere, when_imported
 from vitdet.errors import UserError
 
 
@@ -81,7 +81,7 @@ def _patch(checkpoint_module: ModuleType) -> None:
             return save_checkpoint_file(checkpoint, filename)
         return original(checkpoint, filename, file_client_args, backend_args)
 
-    checkpoint_module.save_checkpoint = save_checkpoint
+    replace_everywhere(checkpoint_module, "save_checkpoint", save_checkpoint)
 
 
 def install() -> None:

@@ -53,7 +53,8 @@ def read_safetensors(path: Path) -> "dict[str, Tensor]":
             }
     except (struct.error, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UserError(
-            f"{path}: truncated, or not a safetensors file ({error}); download or copy it again"
+            f"{path}: truncated, or not a safetensors file ({error}); "
+            "delete it, then download or copy it again"
         ) from error
 
 

@@ -74,5 +74,6 @@ def backbone_channels(backbone: Mapping[str, Any], scope: str) -> list[int]:
         module = MODELS.build(node)
         if hasattr(module, "out_channels"):
             return list(module.out_channels)
+        module.eval()  # some of mmdet's return nothing here
         with torch.no_grad():
-            return [feature.shape[1] for feature in module.eval()(torch.empty(1, 3, 224, 224))]
+            return [feature.shape[1] for feature in module(torch.empty(1, 3, 224, 224))]

@@ -1,11 +1,13 @@
 """What class a config node names, and what arguments that class takes."""
 
+import contextlib
+import importlib
 import inspect
 from collections.abc import Mapping
 from typing import Any
 
 from mmengine import registry as mmengine_registry
-from mmengine.registry import DefaultScope, Registry
+from mmengine.registry import Registry
 
 from vitdet.errors import UserError
 
@@ -28,11 +30,12 @@ def class_of(node: Mapping[str, Any], scope: str) -> Any | None:
         raise UserError(f"config: {' '.join(str(error).split())}") from error
     if not isinstance(named, str):
         return named
-    with DefaultScope.overwrite_default_scope(scope):
-        for registry in _ROOT_REGISTRIES:
-            found = registry.get(named)
-            if found is not None:
-                return found
+    with contextlib.suppress(ImportError):
+        importlib.import_module(f"{scope}.registry")  # makes the scope's registries known
+    for registry in _ROOT_REGISTRIES:
+        found = registry.children.get(scope, registry).get(named)
+        if found is not None:
+            return found
     return None
 
 

@@ -1,14 +1,16 @@
 """Train or test a completed config: what `tools/train.py` and `tools/test.py` call."""
 
 from pathlib import Path
-from typing import Any
 
 import torch
 from mmengine.config import Config
+from mmengine.dist import is_main_process
 
+from vitdet.engine.config_data import evaluators_of
 from vitdet.engine.device import use_device
+from vitdet.engine.pictures import DrawPredictions, draw_sample_sheet
 from vitdet.engine.runner import Runner
-from vitdet.engine.work_dir import LAST, checkpoint_to_resume, choose_work_dir
+from vitdet.engine.work_dir import BEST, LAST, checkpoint_to_resume, choose_work_dir
 from vitdet.errors import UserError
 
 
@@ -54,6 +56,10 @@ def train(
             f"train.py {config.filename} --work-dir {folder} --resume"
         )
         raise
+    if is_main_process() and (folder / BEST).is_file():
+        sheet = folder / "predictions.png"
+        draw_sample_sheet(runner.val_dataloader.dataset, folder / BEST, sheet, device=device)
+        runner.logger.info(f"what {folder / BEST} finds is drawn in {sheet}")
     return folder
 
 
@@ -62,11 +68,15 @@ def test(
     checkpoint: str | Path,
     work_dir: str | Path | None = None,
     *,
+    out: str | Path | None = None,
+    show_dir: str | Path | None = None,
     device: str | None = None,
     launcher: str = "none",
-    hooks: list[Any] | None = None,
 ) -> dict[str, float]:
     """Evaluate a checkpoint on the config's test data and return its metrics.
+
+    `out` is where predictions are written in COCO's result format: `results.json` stands for
+    `results.bbox.json` and `results.segm.json`. `show_dir` receives one picture per image.
 
     Raises:
         UserError: the checkpoint is missing, unsafe, broken or of another model.
@@ -78,9 +88,12 @@ def test(
     )
     for key in ("train_dataloader", "train_cfg", "optim_wrapper", "param_scheduler"):
         config.pop(key, None)
+    if out is not None:
+        for evaluator in evaluators_of(config, "test"):
+            evaluator["outfile_prefix"] = str(Path(out).with_suffix(""))
     runner = _build_runner(config, folder, device, launcher)
-    for hook in hooks or ():
-        runner.register_hook(hook)
+    if show_dir is not None:
+        runner.register_hook(DrawPredictions(show_dir))
     return runner.test()
 
 

@@ -4,7 +4,7 @@ import logging
 from typing import Any
 
 from mmengine.hooks import Hook
-from mmengine.model import MMDistributedDataParallel, is_model_wrapper
+from mmengine.model import is_model_wrapper
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner as MMEngineRunner
 from torch import nn
@@ -21,7 +21,7 @@ class Runner(MMEngineRunner):
     """Trains and tests what a completed config describes.
 
     Beyond mmengine's: every run has a progress bar and writes `last.pth` and `best.pth`; a
-    checkpoint that does not fit the model is refused; several processes work without a GPU.
+    checkpoint that does not fit the model is refused.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -37,23 +37,6 @@ class Runner(MMEngineRunner):
         ours = dict(checkpoint=None, last_and_best=SaveCheckpoints(), progress=self.progress)
         super().register_default_hooks({**ours, **(hooks or {})})
 
-    def wrap_model(self, model_wrapper_cfg: dict | None, model: nn.Module) -> nn.Module:
-        if self.distributed and model_wrapper_cfg is None and self._on_cpu():
-            # mmengine names a CUDA device for DistributedDataParallel, which a CPU module refuses.
-            model_wrapper_cfg = dict(
-                type=MMDistributedDataParallel,
-                device_ids=None,
-                broadcast_buffers=False,
-                find_unused_parameters=self.cfg.get("find_unused_parameters", False),
-            )
-        return super().wrap_model(model_wrapper_cfg, model)
-
-    @staticmethod
-    def _on_cpu() -> bool:
-        from mmengine.device import get_device
-
-        return get_device() == "cpu"
-
     def load_checkpoint(
         self, filename: str, map_location: Any = "cpu", strict: bool = True, revise_keys: Any = ()
     ) -> dict[str, Any]:
@@ -68,9 +51,9 @@ class Runner(MMEngineRunner):
         self.call_hook("after_load_checkpoint", checkpoint=checkpoint)
         model = self.model.module if is_model_wrapper(self.model) else self.model
         is_starting_point = self._train_loop is not None and not self._resume
-        report = load_checkpoint(model, checkpoint, new_classes=is_starting_point)
+        report = load_checkpoint(model, checkpoint, new_classes=is_starting_point, source=filename)
         self._has_loaded = True
-        self.logger.info(f"{filename}: {report}")
+        self.logger.info(report)
         return checkpoint
 
     def train(self) -> nn.Module:

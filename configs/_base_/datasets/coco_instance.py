@@ -3,9 +3,9 @@
 Class names are read from the annotation file.
 """
 
-from mmcv.transforms import LoadImageFromFile, RandomFlip
+from mmcv.transforms import LoadImageFromFile
 from mmdet.datasets import AspectRatioBatchSampler
-from mmdet.datasets.transforms import LoadAnnotations, PackDetInputs, Resize
+from mmdet.datasets.transforms import LoadAnnotations, PackDetInputs, RandomFlip, Resize
 from mmengine.dataset import DefaultSampler
 
 from vitdet.datasets import CocoDataset

@@ -5,7 +5,13 @@ side calls these functions; scratch tensors it hands over are left alone unless 
 Every function takes any device, any memory layout and empty inputs.
 """
 
+from collections.abc import Callable
+from functools import wraps
 from types import ModuleType
+from typing import Any
+
+import torch
+from torch import Tensor
 
 from vitdet.compat.mmcv_ops import (
     box_iou,
@@ -72,4 +78,16 @@ def populate(module: ModuleType) -> None:
     for name in unsupported.NAMES:
         setattr(module, name, unsupported.stub(name))
     for name, function in OPS.items():
-        setattr(module, name, function)
+        setattr(module, name, _as_kernel(function))
+
+
+def _as_kernel(function: Callable) -> Callable:
+    """`function` without autograd and autocast, of which compiled code knows nothing either."""
+
+    @wraps(function)
+    def kernel(*args: Any, **kwargs: Any) -> Any:
+        device = next((arg.device.type for arg in args if isinstance(arg, Tensor)), "cpu")
+        with torch.no_grad(), torch.autocast(device, enabled=False):
+            return function(*args, **kwargs)
+
+    return kernel

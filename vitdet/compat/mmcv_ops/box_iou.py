@@ -4,6 +4,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from vitdet.compat.mmcv_ops.precision import kernel_dtype
+
 
 def bbox_overlaps(
     bboxes1: Tensor, bboxes2: Tensor, ious: Tensor, mode: int, aligned: bool, offset: int
@@ -14,6 +16,8 @@ def bbox_overlaps(
     ious: (N, M), or (N,) for the pairs in order if `aligned`
     offset: 1 if x2 and y2 name the last pixel inside the box, 0 if the first one outside
     """
+    dtype = kernel_dtype(bboxes1.dtype)
+    bboxes1, bboxes2 = bboxes1.to(dtype), bboxes2.to(dtype)
     if not aligned:
         bboxes1 = bboxes1[:, None]
     corner1, corner2 = bboxes1[..., :2], bboxes1[..., 2:]

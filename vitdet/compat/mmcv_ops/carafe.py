@@ -11,6 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from vitdet.compat.mmcv_ops.precision import kernel_dtype
+
 
 def carafe_naive_forward(
     features: Tensor,
@@ -21,6 +23,8 @@ def carafe_naive_forward(
     scale_factor: int,
 ) -> None:
     """Fill `output`: each pixel a weighted sum of the window around its source pixel."""
+    dtype = kernel_dtype(features.dtype)
+    features, masks = features.to(dtype), masks.to(dtype)
     padded, kernels = _padded(features, kernel_size), _kernels(masks, group_size, scale_factor)
     total = 0
     for tap, window in _windows(features, kernel_size):
@@ -40,6 +44,8 @@ def carafe_naive_backward(
     scale_factor: int,
 ) -> None:
     """Fill `bottom_grad`, by the features, and `mask_grad`."""
+    dtype = kernel_dtype(features.dtype)
+    top_grad, features, masks = top_grad.to(dtype), features.to(dtype), masks.to(dtype)
     padded, kernels = _padded(features, kernel_size), _kernels(masks, group_size, scale_factor)
     gradient = _kernels(top_grad, group_size, scale_factor)  # (B, groups, C / groups, H, s, W, s)
     by_padded, by_kernels = torch.zeros_like(padded), torch.zeros_like(kernels)

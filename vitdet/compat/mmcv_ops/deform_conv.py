@@ -10,6 +10,8 @@ offset: (B, deform_groups * kh * kw * 2, oh, ow), y before x
 mask: (B, deform_groups * kh * kw, oh, ow), factor on each sample
 """
 
+# ruff: noqa: N803 (the argument names are mmcv's)
+
 from dataclasses import dataclass
 
 import torch
@@ -86,14 +88,14 @@ def deform_conv_forward(
     output: Tensor,
     columns: Tensor,
     ones: Tensor,
-    kW: int,  # noqa: N803
-    kH: int,  # noqa: N803
-    dW: int,  # noqa: N803
-    dH: int,  # noqa: N803
-    padW: int,  # noqa: N803
-    padH: int,  # noqa: N803
-    dilationW: int,  # noqa: N803
-    dilationH: int,  # noqa: N803
+    kW: int,
+    kH: int,
+    dW: int,
+    dH: int,
+    padW: int,
+    padH: int,
+    dilationW: int,
+    dilationH: int,
     group: int,
     deformable_group: int,
     im2col_step: int,
@@ -108,69 +110,69 @@ def deform_conv_forward(
 def deform_conv_backward_input(
     input: Tensor,
     offset: Tensor,
-    gradOutput: Tensor,  # noqa: N803
-    gradInput: Tensor,  # noqa: N803
-    gradOffset: Tensor,  # noqa: N803
+    gradOutput: Tensor,
+    gradInput: Tensor,
+    gradOffset: Tensor,
     weight: Tensor,
     columns: Tensor,
-    kW: int,  # noqa: N803
-    kH: int,  # noqa: N803
-    dW: int,  # noqa: N803
-    dH: int,  # noqa: N803
-    padW: int,  # noqa: N803
-    padH: int,  # noqa: N803
-    dilationW: int,  # noqa: N803
-    dilationH: int,  # noqa: N803
+    kW: int,
+    kH: int,
+    dW: int,
+    dH: int,
+    padW: int,
+    padH: int,
+    dilationW: int,
+    dilationH: int,
     group: int,
     deformable_group: int,
     im2col_step: int,
 ) -> None:
-    """Fill `gradInput` and `gradOffset`."""
+    """Fill `gradInput` and `gradOffset`, and leave the weight's gradient in `columns`.
+
+    torchvision computes all three at once, and a backward that asks for the weight's too calls
+    `deform_conv_backward_parameters` next, with the same scratch tensor.
+    """
     geometry = _Geometry((dH, dW), (padH, padW), (dilationH, dilationW), group, deformable_group)
     input, offset, gradient, weight = _widened(input, offset, gradOutput, weight)
     bias = weight.new_zeros(weight.size(0))
-    by_input, _, by_offset, _, _ = geometry.gradients(gradient, input, weight, offset, None, bias)
+    by_input, by_weight, by_offset, _, _ = geometry.gradients(
+        gradient, input, weight, offset, None, bias
+    )
     gradInput.copy_(by_input)
     gradOffset.copy_(by_offset)
+    columns.resize_(by_weight.shape).copy_(by_weight)
 
 
 def deform_conv_backward_parameters(
     input: Tensor,
     offset: Tensor,
-    gradOutput: Tensor,  # noqa: N803
-    gradWeight: Tensor,  # noqa: N803
+    gradOutput: Tensor,
+    gradWeight: Tensor,
     columns: Tensor,
     ones: Tensor,
-    kW: int,  # noqa: N803
-    kH: int,  # noqa: N803
-    dW: int,  # noqa: N803
-    dH: int,  # noqa: N803
-    padW: int,  # noqa: N803
-    padH: int,  # noqa: N803
-    dilationW: int,  # noqa: N803
-    dilationH: int,  # noqa: N803
+    kW: int,
+    kH: int,
+    dW: int,
+    dH: int,
+    padW: int,
+    padH: int,
+    dilationW: int,
+    dilationH: int,
     group: int,
     deformable_group: int,
     scale: float,
     im2col_step: int,
 ) -> None:
-    """Fill `gradWeight`, times `scale`.
-
-    The samples come out of a convolution whose filters each pick one tap of one channel; this is
-    cheaper than a second full backward.
-    """
-    num_channels = input.size(1)
-    geometry = _Geometry(
-        (dH, dW), (padH, padW), (dilationH, dilationW), num_channels, deformable_group
-    )
-    input, offset, gradient = _widened(input, offset, gradOutput)
-    picks = torch.eye(kH * kW, dtype=input.dtype, device=input.device).view(-1, 1, kH, kW)
-    picks = picks.repeat(num_channels, 1, 1, 1)
-    samples = geometry.convolve(input, picks, offset, None, picks.new_zeros(picks.size(0)))
-    samples = samples.flatten(2).unflatten(1, (group, -1))  # (B, groups, C / groups * kh * kw, P)
-    gradient = gradient.flatten(2).unflatten(1, (group, -1))  # (B, groups, O / groups, P)
-    by_weight = torch.einsum("bgop,bgcp->goc", gradient, samples)
-    gradWeight.copy_(scale * by_weight.reshape(gradWeight.shape))
+    """Fill `gradWeight`, times `scale`."""
+    if columns.numel() > 0:
+        gradWeight.copy_(scale * columns)
+        columns.resize_(0)  # used up: the next backward has another gradient
+        return
+    geometry = _Geometry((dH, dW), (padH, padW), (dilationH, dilationW), group, deformable_group)
+    input, offset, gradient, weight = _widened(input, offset, gradOutput, gradWeight)
+    bias = weight.new_zeros(weight.size(0))
+    _, by_weight, *_ = geometry.gradients(gradient, input, weight, offset, None, bias)
+    gradWeight.copy_(scale * by_weight)
 
 
 def modulated_deform_conv_forward(

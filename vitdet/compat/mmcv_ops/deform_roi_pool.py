@@ -1,10 +1,11 @@
 """Deformable RoI pooling (Dai et al. 2017): RoIAlign whose bins are moved by learned offsets."""
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from vitdet.compat.mmcv_ops.precision import kernel_dtype
-from vitdet.compat.mmcv_ops.roi_samples import interpolation_weights, sample_positions
+from vitdet.compat.mmcv_ops.roi_grids import groups, samples_per_bin, scaled_corners
 
 
 def deform_roi_pool_forward(
@@ -73,21 +74,40 @@ def _pool(
     sampling_ratio: int,
     gamma: float,
 ) -> Tensor:
-    """(R, C, *output_size); the mean of bilinear samples is a product of mean weights."""
+    """(R, C, *output_size), differentiable by `input` and `offset`."""
+    start, size = scaled_corners(rois, spatial_scale, aligned=True)
     if offset.numel() == 0:
         offset = offset.new_zeros(rois.size(0), 2, *output_size)
-    roi_size = (rois[:, 3:] - rois[:, 1:3]) * spatial_scale
-    shift = gamma * roi_size[:, :, None, None] * offset
-    positions = sample_positions(rois, *output_size, spatial_scale, sampling_ratio, aligned=True)
-    pooled = [input.new_empty(0, input.size(1), *output_size)]
-    for (image, ys, xs), (shift_x, shift_y) in zip(positions, shift, strict=True):
-        rows = _mean_weights(ys[:, None] + shift_y[:, :, None], input.size(2))
-        columns = _mean_weights(xs + shift_x[:, :, None], input.size(3))
-        pooled.append(torch.einsum("pqh,chw,pqw->cpq", rows, input[image], columns)[None])
-    return torch.cat(pooled)
+    shift = gamma * size[:, :, None, None] * offset
+    pooled = input.new_zeros(rois.size(0), input.size(1), *output_size)
+    num_samples = samples_per_bin(size, output_size, sampling_ratio)
+    images = rois[:, :1].long()
+    for (image, down, across), members in groups(torch.cat([images, num_samples], dim=1)):
+        if down * across == 0:
+            continue
+        x = _regular(start[members, 0], size[members, 0], output_size[1], across)
+        y = _regular(start[members, 1], size[members, 1], output_size[0], down)
+        x = x[:, None, :, None, :] + shift[members, 0, :, :, None, None]
+        y = y[:, :, None, :, None] + shift[members, 1, :, :, None, None]
+        samples = _sample(input[image], torch.stack(torch.broadcast_tensors(x, y), dim=-1))
+        pooled[members] = samples.mean(dim=(4, 5)).transpose(0, 1)
+    return pooled
 
 
-def _mean_weights(positions: Tensor, num_pixels: int) -> Tensor:
-    """(ph, pw, num_pixels) from the positions (ph, pw, n) of the n samples of each bin."""
-    weights = interpolation_weights(positions, num_pixels)
-    return weights.sum(dim=2) / max(positions.size(2), 1)
+def _regular(start: Tensor, size: Tensor, num_bins: int, count: int) -> Tensor:
+    """Positions (r, num_bins, count) of the samples of bins that are not moved, along one axis."""
+    steps = torch.arange(num_bins * count, device=start.device) + 0.5
+    positions = start[:, None] + size[:, None] / (num_bins * count) * steps
+    return positions.unflatten(1, (num_bins, count))
+
+
+def _sample(feature_map: Tensor, positions: Tensor) -> Tensor:
+    """Bilinear samples (C, *) of the map (C, H, W) at `positions` (*, 2), x before y, in pixels.
+
+    A position up to one pixel outside counts as the border; beyond that the sample is 0.
+    """
+    size = positions.new_tensor([feature_map.size(2), feature_map.size(1)])
+    inside = ((positions >= -1) & (positions <= size)).all(dim=-1)
+    grid = ((2 * positions + 1) / size - 1).view(1, 1, -1, 2)
+    samples = F.grid_sample(feature_map[None], grid, padding_mode="border", align_corners=False)
+    return samples.view(-1, *inside.shape) * inside

@@ -7,6 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from vitdet.compat.mmcv_ops.precision import kernel_dtype
+
 
 def sigmoid_focal_loss_forward(
     input: Tensor, target: Tensor, weight: Tensor, output: Tensor, gamma: float, alpha: float
@@ -17,8 +19,7 @@ def sigmoid_focal_loss_forward(
     target: (N,) class index; any value outside 0 to K - 1 makes all classes negative
     weight: (K,) factor on a row by its target, or empty
     """
-    sign, factor = _signs_and_factors(input, target, weight, alpha)
-    logit = input * sign
+    logit, _, factor = _towards_target(input, target, weight, alpha)
     output.copy_(-factor * torch.sigmoid(-logit) ** gamma * F.logsigmoid(logit))
 
 
@@ -26,8 +27,7 @@ def sigmoid_focal_loss_backward(
     input: Tensor, target: Tensor, weight: Tensor, grad_input: Tensor, gamma: float, alpha: float
 ) -> None:
     """Fill `grad_input` (N, K) with the derivative of each loss by its own logit."""
-    sign, factor = _signs_and_factors(input, target, weight, alpha)
-    logit = input * sign
+    logit, sign, factor = _towards_target(input, target, weight, alpha)
     miss = torch.sigmoid(-logit)
     slope = gamma * (1 - miss) * F.logsigmoid(logit) - miss
     grad_input.copy_(sign * factor * miss**gamma * slope)
@@ -57,34 +57,38 @@ def softmax_focal_loss_backward(
 ) -> None:
     """Fill `grad_input` (N, K) with the derivative of each row's loss by its logits."""
     probability, factor = _target_probability(input, target, weight, alpha)
-    miss = 1 - probability
-    decay = gamma * miss ** (gamma - 1) if gamma else torch.zeros_like(miss)
+    miss = (1 - probability).clamp(min=torch.finfo(probability.dtype).tiny)
+    decay = gamma * miss ** (gamma - 1)
     slope = factor * (decay * probability * probability.log() - miss**gamma)
-    is_target = _is_target(input, target)
-    grad_input.copy_(slope[:, None] * (is_target.to(input.dtype) - input))
+    towards_target = _is_target(input, target).to(slope.dtype) - input
+    grad_input.copy_(slope[:, None] * towards_target)
 
 
 def _is_target(input: Tensor, target: Tensor) -> Tensor:
     return target[:, None] == torch.arange(input.size(1), device=input.device)
 
 
-def _signs_and_factors(
+def _towards_target(
     input: Tensor, target: Tensor, weight: Tensor, alpha: float
-) -> tuple[Tensor, Tensor]:
-    """1 or -1 for positive and negative entries, and what balances them, both (N, K)."""
-    positive = _is_target(input, target)
-    factor = torch.where(positive, alpha, 1 - alpha).to(input.dtype)
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The logits signed so that more is better, these signs, and the balancing factors (N, K)."""
+    dtype = kernel_dtype(input.dtype)
+    positive = _is_target(input, target).to(dtype)
+    sign = 2 * positive - 1
+    factor = alpha * positive + (1 - alpha) * (1 - positive)
     if weight.numel() > 0:
         factor = factor * weight[target][:, None]
-    return torch.where(positive, 1, -1).to(input.dtype), factor
+    return input.to(dtype) * sign, sign, factor
 
 
 def _target_probability(
     input: Tensor, target: Tensor, weight: Tensor, alpha: float
 ) -> tuple[Tensor, Tensor]:
-    """Each row's probability of its target, and the factor of its loss, both (N,)."""
+    """Each row's probability of its target, not quite 0, and the factor of its loss, both (N,)."""
+    dtype = kernel_dtype(input.dtype)
     index = target.clamp(min=0)
-    factor = alpha * (target >= 0).to(input.dtype)
+    factor = alpha * (target >= 0).to(dtype)
     if weight.numel() > 0:
         factor = factor * weight[index]
-    return input.gather(1, index[:, None])[:, 0], factor
+    probability = input.to(dtype).gather(1, index[:, None])[:, 0]
+    return probability.clamp(min=torch.finfo(dtype).tiny), factor

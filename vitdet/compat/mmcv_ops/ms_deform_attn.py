@@ -25,7 +25,7 @@ def ms_deform_attn_forward(
     sampling_locations: (B, Q, num_heads, L, P, 2) x, y; 0 and 1 are the borders of a map
     attention_weights: (B, Q, num_heads, L, P)
     """
-    batch_size, num_queries, num_heads = attention_weights.shape[:3]
+    batch_size, _, num_heads = attention_weights.shape[:3]
     dtype = kernel_dtype(value.dtype)
     weights = _by_head(attention_weights.to(dtype))  # (B * num_heads, Q, L, P)
     grids = _by_head(2 * sampling_locations.to(dtype) - 1)  # (B * num_heads, Q, L, P, 2)
@@ -34,8 +34,8 @@ def ms_deform_attn_forward(
         feature_map = _to_map(value[:, tokens].to(dtype), shape)
         samples = _sample(feature_map, grids[:, :, level])  # (B * num_heads, D, Q, P)
         attended = attended + (samples * weights[:, None, :, level]).sum(dim=3)
-    attended = attended.view(batch_size, num_heads, -1, num_queries).permute(0, 3, 1, 2)
-    return attended.flatten(2).to(value.dtype)
+    attended = attended.unflatten(0, (batch_size, num_heads))  # (B, num_heads, D, Q)
+    return attended.flatten(1, 2).mT.contiguous().to(value.dtype)
 
 
 def ms_deform_attn_backward(
@@ -51,7 +51,7 @@ def ms_deform_attn_backward(
     im2col_step: int,
 ) -> None:
     """Fill the gradients by value, locations and weights, of the shapes of those."""
-    num_heads = value.size(2)
+    batch_size, _, num_heads = attention_weights.shape[:3]
     dtype = kernel_dtype(value.dtype)
     weights = _by_head(attention_weights.to(dtype))
     locations = _by_head(sampling_locations.to(dtype))
@@ -65,7 +65,7 @@ def ms_deform_attn_backward(
             gradient * weights[:, None, :, level], feature_map, grid, 0, 0, False, (True, True)
         )
         by_location = 2 * by_grid * _reaches_map(locations[:, :, level], shape)
-        by_token = by_map.flatten(2).unflatten(0, (-1, num_heads)).permute(0, 3, 1, 2)
+        by_token = by_map.flatten(2).unflatten(0, (batch_size, num_heads)).permute(0, 3, 1, 2)
         grad_value[:, tokens] = by_token.to(grad_value.dtype)
         _assign_level(grad_sampling_loc, level, by_location)
         _assign_level(grad_attn_weight, level, by_weight)
@@ -87,8 +87,9 @@ def _by_head(tensor: Tensor) -> Tensor:
 
 def _assign_level(target: Tensor, level: int, values: Tensor) -> None:
     """Put `values` (B * num_heads, Q, ...) into level `level` of `target`."""
-    num_heads = target.size(2)
-    target[:, :, :, level] = values.unflatten(0, (-1, num_heads)).transpose(1, 2).to(target.dtype)
+    batch_size, _, num_heads = target.shape[:3]
+    values = values.unflatten(0, (batch_size, num_heads)).transpose(1, 2)
+    target[:, :, :, level] = values.to(target.dtype)
 
 
 def _to_map(tokens: Tensor, shape: tuple[int, int]) -> Tensor:

@@ -1,18 +1,18 @@
-"""RoIAlign (He et al., Mask R-CNN, section 3), mean and maximum over the samples of a bin.
+"""RoIAlign (He et al. 2017, Mask R-CNN, section 3), mean and maximum over the samples of a bin.
 
-The mean is torchvision's kernel. The maximum, which torchvision lacks and no published model uses,
-is written for clarity: one roi after the other, interpolation as two matrix products.
+The mean is torchvision's kernel. Of the maximum the same kernel supplies the samples: RoIAlign with
+a bin for every sample. Rois with equal numbers of samples go together.
 """
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from vitdet.compat.mmcv_ops.precision import kernel_dtype
-from vitdet.compat.mmcv_ops.roi_samples import interpolation_weights, sample_positions
+from vitdet.compat.mmcv_ops.roi_grids import groups, samples_per_bin, scaled_corners
 
 _MAX = 0  # the value of `pool_mode` that asks for the maximum
 _EMPTY_BIN = -10000.0  # mmcv's maximum over no samples
-_NO_SAMPLE = -2.0  # coordinate that lies outside any map, so that no gradient flows
 
 
 def roi_align_forward(
@@ -28,7 +28,7 @@ def roi_align_forward(
     pool_mode: int,
     aligned: bool,
 ) -> None:
-    """Fill `output`, and for the maximum the sample coordinates `argmax_y`, `argmax_x`.
+    """Fill `output`, and for the maximum `argmax_y` and `argmax_x`, the sample within its bin.
 
     input: (B, C, H, W)
     rois: (R, 5) index into the batch, x1, y1, x2, y2 in the image, `spatial_scale` to the map
@@ -44,25 +44,20 @@ def roi_align_forward(
         )
         output.copy_(pooled)
         return
-    positions = sample_positions(
-        rois, aligned_height, aligned_width, spatial_scale, sampling_ratio, aligned
-    )
-    for r, (image, ys, xs) in enumerate(positions):
-        if ys.numel() == 0 or xs.numel() == 0:
-            output[r], argmax_y[r], argmax_x[r] = _EMPTY_BIN, _NO_SAMPLE, _NO_SAMPLE
+    _, size = scaled_corners(rois, spatial_scale, aligned)
+    num_samples = samples_per_bin(size, (aligned_height, aligned_width), sampling_ratio)
+    for (down, across), members in groups(num_samples):
+        if down * across == 0:
+            output[members] = _EMPTY_BIN
             continue
-        rows, columns = (
-            interpolation_weights(ys, input.size(2)),
-            interpolation_weights(xs, input.size(3)),
+        rows, columns = aligned_height * down, aligned_width * across
+        samples = torch.ops.torchvision.roi_align(
+            input, rois[members], spatial_scale, rows, columns, 1, aligned
         )
-        samples = rows.flatten(0, 1) @ input[image] @ columns.flatten(0, 1).T
-        samples = samples.unflatten(2, xs.shape).unflatten(1, ys.shape)  # (C, ph, gh, pw, gw)
-        best, index = samples.transpose(2, 3).flatten(3).max(dim=3)
-        bin_y = torch.arange(aligned_height, device=ys.device)[:, None]
-        bin_x = torch.arange(aligned_width, device=xs.device)
-        output[r] = best
-        argmax_y[r] = ys[bin_y, index // xs.size(1)]
-        argmax_x[r] = xs[bin_x, index % xs.size(1)]
+        best, index = F.max_pool2d(samples, (down, across), return_indices=True)
+        output[members] = best.to(output.dtype)
+        argmax_y[members] = (index // columns % down).to(argmax_y.dtype)
+        argmax_x[members] = (index % columns % across).to(argmax_x.dtype)
 
 
 def roi_align_backward(
@@ -94,12 +89,25 @@ def roi_align_backward(
         )
         grad_input.copy_(gradient)
         return
-    for r, image in enumerate(rois[:, 0].long().tolist()):
-        rows = interpolation_weights(
-            argmax_y[r].to(dtype).flatten(1), grad_input.size(2)
-        )  # (C, bins, H)
-        columns = interpolation_weights(
-            argmax_x[r].to(dtype).flatten(1), grad_input.size(3)
-        )  # (C, bins, W)
-        weighted = rows * grad_output[r].flatten(1)[:, :, None]
-        grad_input[image] += (weighted.transpose(1, 2) @ columns).to(grad_input.dtype)
+    _, size = scaled_corners(rois, spatial_scale, aligned)
+    num_samples = samples_per_bin(size, (aligned_height, aligned_width), sampling_ratio)
+    bin_y = torch.arange(aligned_height, device=rois.device)[:, None]
+    bin_x = torch.arange(aligned_width, device=rois.device)
+    for (down, across), members in groups(num_samples):
+        if down * across == 0:
+            continue
+        rows, columns = aligned_height * down, aligned_width * across
+        y = bin_y * down + argmax_y[members].long()
+        x = bin_x * across + argmax_x[members].long()
+        by_sample = rois.new_zeros(*y.shape[:2], rows * columns)
+        by_sample.scatter_(2, (y * columns + x).flatten(2), grad_output[members].flatten(2))
+        grad_input += torch.ops.torchvision._roi_align_backward(
+            by_sample.unflatten(2, (rows, columns)),
+            rois[members],
+            spatial_scale,
+            rows,
+            columns,
+            *grad_input.shape,
+            1,
+            aligned,
+        )

@@ -29,26 +29,25 @@ def roi_pool_forward(
     output, argmax: (R, C, pooled_height, pooled_width)
     """
     height, width = input.shape[2:]
-    dtype = kernel_dtype(input.dtype)
-    start = rois[:, 1:3].to(dtype) * spatial_scale
-    size = (rois[:, 3:5].to(dtype) + 1) * spatial_scale - start
-    columns = _bins(start[:, 0], size[:, 0], pooled_width, width)  # (R, pooled_width, W)
-    rows = _bins(start[:, 1], size[:, 1], pooled_height, height)  # (R, pooled_height, H)
+    corners = rois[:, 1:].to(kernel_dtype(rois.dtype))
+    start = corners[:, :2] * spatial_scale
+    size = (corners[:, 2:] + 1) * spatial_scale - start
+    columns = _bins(start[:, 0], size[:, 0], pooled_width, width)
+    rows = _bins(start[:, 1], size[:, 1], pooled_height, height)
+    output.zero_()
+    argmax.fill_(_EMPTY)
     for r, image in enumerate(rois[:, 0].long().tolist()):
-        row_span, column_span = rows[r].any(dim=0), columns[r].any(dim=0)
-        in_row, in_column = rows[r][:, row_span], columns[r][:, column_span]
-        if in_row.numel() == 0 or in_column.numel() == 0:
-            output[r], argmax[r] = 0, _EMPTY
-            continue
-        pixels = input[image][:, row_span][:, :, column_span]  # (C, h, w)
-        # First along each row, then over rows: of equal maxima the first in reading order wins.
-        row_best, x = _masked(pixels[:, :, None], in_column).max(dim=-1)  # (C, h, pooled_width)
-        best, y = _masked(row_best[:, None], in_row[:, :, None]).max(dim=2)
-        x = column_span.nonzero()[:, 0][x.gather(1, y)]
-        y = row_span.nonzero()[:, 0][y]
-        empty = ~(in_row.any(dim=1)[:, None] & in_column.any(dim=1))
-        output[r] = best.masked_fill(empty, 0)
-        argmax[r] = (y * width + x).masked_fill(empty, _EMPTY).to(argmax.dtype)
+        # First along the rows, then down: of equal maxima the first in reading order wins.
+        for j, (left, right) in enumerate(columns[r]):
+            if left >= right:
+                continue
+            row_best, x = input[image, :, :, left:right].max(dim=2)  # (C, H)
+            for i, (top, bottom) in enumerate(rows[r]):
+                if top >= bottom:
+                    continue
+                output[r, :, i, j], y = row_best[:, top:bottom].max(dim=1)
+                y = y[:, None] + top
+                argmax[r, :, i, j] = (y * width + left + x.gather(1, y))[:, 0]
 
 
 def roi_pool_backward(
@@ -71,18 +70,13 @@ def roi_pool_backward(
     grad_input.copy_(total.view_as(grad_input))
 
 
-def _bins(start: Tensor, size: Tensor, num_bins: int, num_pixels: int) -> Tensor:
-    """Which pixels lie in which bin (R, num_bins, num_pixels) along one axis; a bool mask.
+def _bins(start: Tensor, size: Tensor, num_bins: int, num_pixels: int) -> list[list[list[int]]]:
+    """Per roi and bin the first pixel and the one after the last, along one axis.
 
-    Rois of no or negative size have none.
+    A roi of no or negative size has no pixels.
     """
-    edges = torch.arange(num_bins + 1, device=start.device) * (size / num_bins)[:, None]
-    edges = edges + start[:, None]
-    pixels = torch.arange(num_pixels, device=start.device)
-    after_start = pixels >= edges[:, :-1].floor()[:, :, None]
-    before_end = pixels < edges[:, 1:].ceil()[:, :, None]
-    return after_start & before_end & (size > 0)[:, None, None]
-
-
-def _masked(values: Tensor, is_member: Tensor) -> Tensor:
-    return values.masked_fill(~is_member, -torch.inf)
+    steps = torch.arange(num_bins + 1, device=start.device)
+    edges = start[:, None] + steps * (size / num_bins)[:, None]
+    bins = torch.stack([edges[:, :-1].floor(), edges[:, 1:].ceil()], dim=2)
+    bins = bins * (size > 0)[:, None, None]
+    return bins.clamp(0, num_pixels).long().tolist()

@@ -1,0 +1,76 @@
+"""The fused and the explicit form are one function."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from vitdet.layers.attention import attention, explicit_attention
+
+
+def inputs(dtype: torch.dtype, bias_shape: tuple[int, ...] | None) -> list[Tensor | None]:
+    """Query (2, 3, 5, 8), key and value (2, 3, 7, 8), bias."""
+    torch.manual_seed(0)
+    shapes = [(2, 3, 5, 8), (2, 3, 7, 8), (2, 3, 7, 8), bias_shape]
+    return [None if s is None else torch.randn(s).to(dtype).requires_grad_() for s in shapes]
+
+
+def defined(query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None) -> Tensor:
+    """The equation, token by token, in float64."""
+    query, key, value = query.double(), key.double(), value.double()
+    bias = torch.zeros(1, 1, 1, 1) if bias is None else bias.double()
+    bias = bias.expand(*query.shape[:3], key.shape[2])
+    output = torch.zeros_like(query)
+    for b in range(query.shape[0]):
+        for head in range(query.shape[1]):
+            for n in range(query.shape[2]):
+                dots = key[b, head] @ query[b, head, n] / query.shape[3] ** 0.5
+                output[b, head, n] = (dots + bias[b, head, n]).softmax(0) @ value[b, head]
+    return output
+
+
+@pytest.mark.parametrize("bias_shape", [None, (3, 5, 7), (1, 3, 5, 7), (2, 3, 5, 7)])
+@pytest.mark.parametrize(
+    ("dtype", "tolerance"), [(torch.float32, 1e-5), (torch.bfloat16, 4e-2)], ids=["fp32", "bf16"]
+)
+def test_both_forms_agree_with_the_equation(
+    bias_shape: tuple[int, ...] | None, dtype: torch.dtype, tolerance: float
+) -> None:
+    exact = inputs(dtype, bias_shape)
+    expected = defined(*exact)
+    expected.square().sum().backward()
+
+    def fused(query: Tensor, key: Tensor, value: Tensor, *, bias: Tensor | None) -> Tensor:
+        return F.scaled_dot_product_attention(query, key, value, attn_mask=bias)
+
+    for form in (fused, explicit_attention, attention):
+        query, key, value, bias = leaves = inputs(dtype, bias_shape)
+        output = form(query, key, value, bias=bias)
+        assert output.dtype == dtype
+        torch.testing.assert_close(output.double(), expected, rtol=tolerance, atol=tolerance)
+        output.square().sum().backward()
+        for leaf, reference in zip(leaves, exact, strict=True):
+            if leaf is not None:
+                scale = float(reference.grad.abs().max())
+                difference = (leaf.grad.double() - reference.grad.double()).abs().max()
+                assert difference <= 2 * tolerance * scale
+
+
+@pytest.mark.parametrize(
+    ("bias_shape", "grad", "explicit"),
+    [(None, True, False), ((3, 5, 7), True, True), ((3, 5, 7), False, False)],
+)
+def test_form_follows_need_of_gradient(
+    bias_shape: tuple[int, ...] | None, grad: bool, explicit: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    called = []
+
+    def spy(*args: Tensor, **options: Tensor) -> Tensor:
+        called.append(True)
+        return explicit_attention(*args, **options)
+
+    monkeypatch.setitem(attention.__globals__, "explicit_attention", spy)
+    query, key, value, bias = inputs(torch.float32, bias_shape)
+    with torch.set_grad_enabled(grad):
+        attention(query, key, value, bias=bias)
+    assert bool(called) == explicit

@@ -1,0 +1,20 @@
+import pytest
+import torch
+
+from vitdet.layers import PatchEmbed
+
+
+@pytest.mark.parametrize("size", [(8, 12), (9, 11), (1, 4)])
+def test_tokens_are_projected_patches(size: tuple[int, int]) -> None:
+    embed = PatchEmbed(4, 6)
+    images = torch.randn(2, 3, *size)
+    tokens = embed(images)
+    rows, columns = (-(-side // 4) for side in size)
+    assert tokens.shape == (2, rows, columns, 6)
+    canvas = torch.zeros(2, 3, 4 * rows, 4 * columns)
+    canvas[:, :, : size[0], : size[1]] = images
+    for row in range(rows):
+        for column in range(columns):
+            patch = canvas[:, :, 4 * row : 4 * row + 4, 4 * column : 4 * column + 4].flatten(1)
+            token = patch @ embed.proj.weight.flatten(1).t() + embed.proj.bias
+            torch.testing.assert_close(tokens[:, row, column], embed.norm(token))
