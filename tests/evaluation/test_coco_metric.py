@@ -4,10 +4,10 @@ import logging
 import numpy as np
 import pytest
 import torch
-from coco_samples import two_fruits
 from mmengine.evaluator import Evaluator
 from mmengine.structures import BaseDataElement, InstanceData
 
+from tests.evaluation.coco_samples import two_fruits
 from vitdet.errors import UserError
 from vitdet.evaluation import CocoMetric, evaluate_coco
 from vitdet.evaluation.rle import encode_masks

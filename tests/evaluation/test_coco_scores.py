@@ -7,10 +7,10 @@ import re
 
 import numpy as np
 import pytest
-from coco_samples import perturbed, square, two_fruits
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
+from tests.evaluation.coco_samples import perturbed, square, two_fruits
 from vitdet.errors import UserError
 from vitdet.evaluation import evaluate_coco
 from vitdet.evaluation.rle import segmentation_to_rle

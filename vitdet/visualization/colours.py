@@ -25,6 +25,13 @@ def class_colour(label: int) -> Colour:
 
 
 def text_colour(background: Colour) -> Colour:
-    """Black or white, whichever reads better on `background` (ITU-R BT.601 luma)."""
-    red, green, blue = background
-    return (0, 0, 0) if 0.299 * red + 0.587 * green + 0.114 * blue > 140 else (255, 255, 255)
+    """White where it reads well on `background`, else black.
+
+    White needs a contrast of 3, the least that WCAG 2 allows; where it has less, black has over 7.
+    """
+    linear = [
+        c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4
+        for c in (channel / 255 for channel in background)
+    ]
+    luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+    return (255, 255, 255) if 1.05 / (luminance + 0.05) >= 3 else (0, 0, 0)
