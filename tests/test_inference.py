@@ -51,6 +51,8 @@ def assert_same(a: Prediction, b: Prediction, *, atol: float = 0) -> None:
 @pytest.mark.parametrize("full_names", [False, True])
 def test_checkpoint_of_mmdet_gives_what_mmdet_finds(tmp_path, photos, full_names):
     path = tiny_mask_rcnn.save_checkpoint(tmp_path / "last.pth", full_names=full_names)
+    types = torch.load(path, weights_only=False)["meta"]["cfg"]
+    assert ("type='mmdet.models.detectors.mask_rcnn.MaskRCNN'" in types) == full_names
     reference = init_detector(tiny_mask_rcnn.config(), str(path), device="cpu")
     predictions = Predictor(path, "cpu")([str(photos[0]), photos[1]])
     assert len(predictions) == 2

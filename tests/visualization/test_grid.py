@@ -7,10 +7,6 @@ from vitdet.visualization import image_grid
 RED, BLUE = (255, 0, 0), (0, 0, 255)
 
 
-def colour_at(sheet, x, y):
-    return sheet.getpixel((x, y))
-
-
 @pytest.mark.parametrize("titles", [(), ("ground truth", "prediction")])
 def test_pictures_keep_their_shape_inside_their_cells(titles):
     wide, high = Image.new("RGB", (400, 100), RED), Image.new("RGB", (10, 40), BLUE)
@@ -32,3 +28,10 @@ def test_titles_stand_above_their_columns():
     assert len(ink)
     assert ink[:, 1].min() > 128
     assert ink[:, 0].max() < titles.height - 60
+
+
+def test_rows_of_wide_pictures_leave_no_gap():
+    wide = Image.new("RGB", (400, 100), RED)
+    one, two = image_grid([[wide]]), image_grid([[wide], [wide]])
+    assert one.width == two.width
+    assert two.height - one.height == 480 / 4 + 8

@@ -8,10 +8,11 @@ Colour = tuple[int, int, int]
 # The first classes get hues told apart at a glance, on photographs and by most colour-blind
 # readers; later ones walk round the colour circle by the golden angle, in changing shades.
 _FIRST = (
-    *((255, 89, 94), (25, 130, 196), (255, 202, 58), (138, 201, 38), (178, 102, 255)),
-    *((255, 146, 43), (20, 200, 200), (255, 105, 180), (150, 111, 75), (120, 140, 255)),
+    *((255, 89, 94), (25, 130, 196), (255, 210, 63), (120, 190, 33), (165, 80, 255)),
+    *((255, 127, 14), (0, 215, 185), (255, 105, 200), (150, 100, 60), (130, 150, 255)),
 )
 _GOLDEN_ANGLE = 0.618034
+_FIRST_HUE = 0.5875  # keeps the next dozen farthest from the colours above
 _SHADES = ((0.75, 1.0), (0.9, 0.75), (0.5, 0.95))  # saturation, value
 
 
@@ -20,7 +21,9 @@ def class_colour(label: int) -> Colour:
     if label < len(_FIRST):
         return _FIRST[label]
     saturation, value = _SHADES[label % len(_SHADES)]
-    red, green, blue = colorsys.hsv_to_rgb(label * _GOLDEN_ANGLE % 1, saturation, value)
+    red, green, blue = colorsys.hsv_to_rgb(
+        (_FIRST_HUE + label * _GOLDEN_ANGLE) % 1, saturation, value
+    )
     return round(255 * red), round(255 * green), round(255 * blue)
 
 

@@ -16,32 +16,34 @@ def image_grid(
 ) -> Image.Image:
     """Lay out pictures in rows, each as large as fits into a cell, under a line of titles.
 
+    A row is as high as its highest picture, so wide ones leave no gaps.
+
     Args:
         rows: pictures, e.g. one (ground truth, prediction) for each image.
         titles: one for each column, or none.
-        cell_size: (width, height) of a cell in pixels.
+        cell_size: (width, height) in pixels that a picture may have at most.
     """
+    fitted = [[_fit(picture, cell_size) for picture in row] for row in rows]
+    heights = [max((picture.height for picture in row), default=0) for row in fitted]
     num_columns = max([len(titles), *map(len, rows)])
-    width, height = cell_size
-    header = _HEADER if titles else 0
-    sheet = Image.new(
-        "RGB",
-        (
-            num_columns * (width + _MARGIN) + _MARGIN,
-            len(rows) * (height + _MARGIN) + _MARGIN + header,
-        ),
-        "white",
-    )
+    step = cell_size[0] + _MARGIN
+    y = _MARGIN + (_HEADER if titles else 0)
+    size = num_columns * step + _MARGIN, y + sum(heights) + _MARGIN * len(rows)
+    sheet = Image.new("RGB", size, "white")
     pen = ImageDraw.Draw(sheet)
     font = ImageFont.load_default(size=_HEADER * 2 // 3)
     for column, title in enumerate(titles):
-        middle = _MARGIN + column * (width + _MARGIN) + width / 2
-        pen.text((middle, _MARGIN / 2 + _HEADER / 2), title, fill="black", font=font, anchor="mm")
-    for row, pictures in enumerate(rows):
-        for column, picture in enumerate(pictures):
-            ratio = min(width / picture.width, height / picture.height)
-            size = max(1, round(ratio * picture.width)), max(1, round(ratio * picture.height))
-            x = _MARGIN + column * (width + _MARGIN) + (width - size[0]) // 2
-            y = header + _MARGIN + row * (height + _MARGIN) + (height - size[1]) // 2
-            sheet.paste(picture.resize(size, Image.Resampling.LANCZOS), (x, y))
+        middle = _MARGIN + column * step + cell_size[0] / 2, (_MARGIN + _HEADER) / 2
+        pen.text(middle, title, fill="black", font=font, anchor="mm")
+    for row, height in zip(fitted, heights, strict=True):
+        for column, picture in enumerate(row):
+            x = _MARGIN + column * step + (cell_size[0] - picture.width) // 2
+            sheet.paste(picture, (x, y + (height - picture.height) // 2))
+        y += height + _MARGIN
     return sheet
+
+
+def _fit(picture: Image.Image, cell_size: tuple[int, int]) -> Image.Image:
+    ratio = min(cell_size[0] / picture.width, cell_size[1] / picture.height)
+    size = max(1, round(ratio * picture.width)), max(1, round(ratio * picture.height))
+    return picture.resize(size, Image.Resampling.LANCZOS)
