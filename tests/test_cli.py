@@ -84,7 +84,9 @@ def test_resume_without_a_run(data: Path, capsys) -> None:
 def test_device_that_is_not_there(data: Path, capsys) -> None:
     if torch.cuda.is_available():
         pytest.skip("a GPU is there")
-    assert "--device cuda" in error_of(capsys, "train", TINY, "--data", data, "--device", "cuda")
+    assert "device cuda is not" in error_of(
+        capsys, "train", TINY, "--data", data, "--device", "cuda"
+    )
 
 
 def test_truncated_checkpoint(data: Path, capsys) -> None:

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import torch
 from mmcv.transforms import Compose, LoadAnnotations, LoadImageFromFile
-from mmengine.device import get_device
 from mmengine.logging import print_log
 from mmengine.registry import MODELS, DefaultScope
 from mmengine.structures import BaseDataElement
@@ -25,6 +24,7 @@ from vitdet.checkpoints.embedded_config import (
 )
 from vitdet.checkpoints.files import read_checkpoint
 from vitdet.datasets.images import read_image
+from vitdet.device import resolve_device
 from vitdet.errors import UserError
 from vitdet.evaluation.rle import encode_masks
 from vitdet.visualization.draw import draw_instances
@@ -143,7 +143,7 @@ class Predictor:
         *,
         trusted_modules: Sequence[str] = (),
     ) -> None:
-        self.device = _available(device)
+        self.device = resolve_device(device)
         content = read_checkpoint(checkpoint)
         trusted = tuple(trusted_modules)
         try:
@@ -296,14 +296,6 @@ def _class_names(checkpoint: dict[str, Any]) -> tuple[str, ...]:
         if key in meta:
             return tuple(meta[key])
     raise UserError("the checkpoint carries no class names (meta.dataset_meta.classes)")
-
-
-def _available(device: str | torch.device | None) -> torch.device:
-    device = torch.device(device or get_device())
-    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if not there.get(device.type, True):
-        raise UserError(f"device {str(device)!r} is not available here")
-    return device
 
 
 def _as_array(image: np.ndarray | Image.Image) -> np.ndarray:

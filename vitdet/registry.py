@@ -4,6 +4,8 @@
 it which package to import to find the class; `import vitdet` itself loads none of them.
 """
 
+from mmengine.registry import DATASETS as _DATASETS
+from mmengine.registry import METRICS as _METRICS
 from mmengine.registry import MODELS as _MODELS
 from mmengine.registry import WEIGHT_INITIALIZERS as _WEIGHT_INITIALIZERS
 from mmengine.registry import Registry
@@ -15,3 +17,5 @@ WEIGHT_INITIALIZERS = Registry(
     scope="vitdet",
     locations=["vitdet.checkpoints.pretrained"],
 )
+DATASETS = Registry("dataset", parent=_DATASETS, scope="vitdet", locations=["vitdet.datasets"])
+METRICS = Registry("metric", parent=_METRICS, scope="vitdet", locations=["vitdet.evaluation"])

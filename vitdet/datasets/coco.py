@@ -6,8 +6,10 @@ from typing import Any
 from mmdet.datasets import CocoDataset as MMDetCocoDataset
 
 from vitdet.datasets.coco_files import class_ids, read_coco
+from vitdet.registry import DATASETS
 
 
+@DATASETS.register_module()
 class CocoDataset(MMDetCocoDataset):
     """Images with boxes and masks from a COCO annotation file, of whatever classes.
 

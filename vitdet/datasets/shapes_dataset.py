@@ -4,8 +4,10 @@ import os
 
 from vitdet.datasets.coco import CocoDataset
 from vitdet.datasets.shapes import ensure_shapes
+from vitdet.registry import DATASETS
 
 
+@DATASETS.register_module()
 class ShapesDataset(CocoDataset):
     """A `CocoDataset` whose files are generated when they are not there."""
 

@@ -6,8 +6,8 @@ import torch
 from mmengine.config import Config
 from mmengine.dist import is_main_process
 
+from vitdet.device import use_device
 from vitdet.engine.config_data import evaluators_of
-from vitdet.engine.device import use_device
 from vitdet.engine.pictures import DrawPredictions, draw_sample_sheet
 from vitdet.engine.runner import Runner
 from vitdet.engine.work_dir import BEST, LAST, checkpoint_to_resume, choose_work_dir

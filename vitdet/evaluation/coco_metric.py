@@ -15,6 +15,7 @@ from vitdet.errors import UserError
 from vitdet.evaluation.coco_scores import Backend, IoUScores, IoUType, evaluate_coco
 from vitdet.evaluation.coco_table import class_table, summary_table
 from vitdet.evaluation.rle import encode_masks
+from vitdet.registry import METRICS
 
 _KEYS = (
     *("mAP", "mAP_50", "mAP_75", "mAP_s", "mAP_m", "mAP_l"),
@@ -22,6 +23,7 @@ _KEYS = (
 )
 
 
+@METRICS.register_module()
 class CocoMetric(BaseMetric):
     """Box and mask AP by the COCO rules, in total and for each class.
 
