@@ -53,9 +53,7 @@ class WindowAttention(nn.Module):
         """
         size = x.shape[1:3]
         x = pad_and_shift(x, self.window_size, self.shift)
-        qkv = self.qkv(x).unflatten(-1, (3, self.num_heads, -1))
-        query, key, value = (cut_windows(part, self.window_size) for part in qkv.unbind(3))
-
+        query, key, value = self._project(x)
         bias = relative_position_bias(
             self.relative_position_bias_table.to(query.dtype), self.relative_position_index
         )
@@ -68,6 +66,14 @@ class WindowAttention(nn.Module):
             query.flatten(*merged), key.flatten(*merged), value.flatten(*merged), bias=bias[None]
         )
 
-        windows = windows.reshape(query.shape)
+        windows = windows.view(query.shape)
         x = join_windows(windows, x.shape[1:3], self.window_size)
         return self.proj(unshift_and_crop(x, size, self.window_size, self.shift))
+
+    def _project(self, x: Tensor) -> list[Tensor]:
+        """Project x: (B, H, W, C) to query, key and value, (B, num_windows, num_heads, N, D) each.
+
+        A function of its own, so that the joint projection is freed when it is cut.
+        """
+        qkv = self.qkv(x).unflatten(-1, (3, self.num_heads, -1))
+        return [cut_windows(part, self.window_size) for part in qkv.unbind(3)]

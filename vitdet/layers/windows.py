@@ -48,7 +48,7 @@ def unshift_and_crop(x: Tensor, size: Sequence[int], window_size: int, shift: in
         (B, H, W, C).
     """
     if shift == 0:
-        return x[:, : size[0], : size[1]]
+        return x[:, : size[0], : size[1]].contiguous()  # linear layers are slower on views
     for dim in (1, 2):
         lengths = _shifted_lengths(size[dim - 1], window_size, shift)
         last, _, first, _ = x.split(lengths, dim)

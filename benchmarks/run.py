@@ -1,0 +1,73 @@
+"""Run benchmarks and print their tables: python benchmarks/run.py [NAME ...] [--device cuda].
+
+A ratio is the best peer's figure over ours: above 1 is faster, or smaller, than all of them.
+"""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import harness
+import torch
+
+FOLDER = Path(__file__).parent
+NOT_BENCHMARKS = {"run", "harness"}
+
+
+def main() -> None:
+    names = sorted(path.stem for path in FOLDER.glob("*.py") if path.stem not in NOT_BENCHMARKS)
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(names)}")
+    parser.add_argument("--device", default="cpu", type=torch.device)
+    parser.add_argument("--threads", default=1, type=int, help="CPU threads of each peer")
+    parser.add_argument("--rounds", default=5, type=int, help="turns of each peer")
+    parser.add_argument("--quick", action="store_true", help="small cases, two rounds, not kept")
+    arguments = parser.parse_args()
+    unknown = set(arguments.names) - set(names)
+    if unknown:
+        parser.error(f"no benchmark {', '.join(sorted(unknown))}; there is {', '.join(names)}")
+
+    for name in arguments.names or names:
+        result = harness.run(
+            name,
+            arguments.device,
+            rounds=2 if arguments.quick else arguments.rounds,
+            threads=arguments.threads,
+            is_quick=arguments.quick,
+        )
+        print(table(result))
+        if not arguments.quick:
+            path = FOLDER / "results" / f"{name}_{arguments.device.type}.json"
+            path.write_text(json.dumps(result, indent=1) + "\n")
+
+
+def table(result: dict[str, Any]) -> str:
+    """Milliseconds and MiB of every peer in every case, and ours against the best of them."""
+    machine = ", ".join(f"{key} {value}" for key, value in result["machine"].items())
+    lines = [
+        "",
+        result["title"],
+        f"{machine}; {result['threads']} threads; minimum of {result['rounds']} rounds",
+    ]
+    peers = list(next(iter(result["cases"].values())))
+    header = [f"{peer} ms" for peer in peers] + ["ratio"] + [f"{peer} MiB" for peer in peers]
+    width = max(len(case) for case in result["cases"])
+    lines.append(" " * width + "".join(f"{cell:>13}" for cell in [*header, "ratio"]))
+    for case, figures in result["cases"].items():
+        times = [figures[peer]["minimum"] * 1000 for peer in peers]
+        peaks = [figures[peer]["peak_mib"] for peer in peers]
+        cells = [*(f"{t:.1f}" for t in times), ratio(times)]
+        cells += [*(f"{p:.0f}" for p in peaks), ratio(peaks)]
+        lines.append(f"{case:<{width}}" + "".join(f"{cell:>13}" for cell in cells))
+    return "\n".join(lines)
+
+
+def ratio(figures: list[float]) -> str:
+    """The best peer over ours, which stands first."""
+    ours, *peers = figures
+    return f"{min(peers) / ours:.2f}" if peers else "-"
+
+
+if __name__ == "__main__":
+    main()
