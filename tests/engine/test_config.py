@@ -32,6 +32,17 @@ def test_channels_of_a_foreign_backbone_are_found_by_running_it(data: Path) -> N
     ]
 
 
+def test_options_have_the_last_word_over_data(data: Path) -> None:
+    train_file = str(data / "train.json")
+    options = {
+        "val_dataloader.dataset.ann_file": train_file,
+        "val_dataloader.dataset.data_prefix.img": str(data / "images/train"),
+    }
+    config = load_config(TINY, data=data, options=options)
+    assert config.val_dataloader.dataset.ann_file == config.val_evaluator.ann_file == train_file
+    assert config.test_evaluator.ann_file == str(data / "val.json")
+
+
 def test_data_overrides_stated_classes(data: Path, classes: tuple[str, ...]) -> None:
     options = {"model.roi_head.bbox_head.num_classes": 80}
     config = load_config(TINY, data=data, options=options)

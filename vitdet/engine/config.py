@@ -20,10 +20,10 @@ def load_config(
     """Read a config and complete it: nothing in it has to be computed by hand.
 
     `path` is a file, or the name of a config that ships with vitdet. `data` points it at another
-    COCO-format folder. `options` are dotted overrides (`{"model.backbone.arch": "small"}`). Class
-    names come from the annotation file where the config leaves them open, every `num_classes` from
-    the class names, the neck's `in_channels` from the backbone; data sets that can be generated
-    are generated.
+    COCO-format folder. `options` are dotted overrides (`{"model.backbone.arch": "small"}`) and have
+    the last word. Class names come from the annotation file where the config leaves them open,
+    every `num_classes` from the class names, the neck's `in_channels` from the backbone; data sets
+    that can be generated are generated.
 
     Raises:
         UserError: in one line, whatever of this does not fit: the file, an option, the data.
@@ -31,9 +31,9 @@ def load_config(
     config = read_config(path)
     if "default_scope" not in config:
         config["default_scope"] = "mmengine"
-    apply_options(config, options or {})
     if data is not None:
         use_folder(config, data)
+    apply_options(config, options or {})
     classes = complete_data(config)
     set_num_classes(config, len(classes), override=data is not None)
     set_in_channels(config)

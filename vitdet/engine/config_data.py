@@ -50,7 +50,7 @@ def use_folder(config: Config, folder: str | Path) -> None:
         node.update(data_root="", ann_file=str(ann_file), data_prefix=dict(img=str(image_dir)))
         node.pop("metainfo", None)
         for evaluator in evaluators_of(config, part):
-            evaluator["ann_file"] = str(ann_file)
+            evaluator["ann_file"] = None  # follows the data set
 
 
 def complete_data(config: Config) -> list[str]:
