@@ -1,6 +1,9 @@
 """mmengine's Runner with what every run here has."""
 
 import logging
+import signal
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from mmengine.hooks import Hook
@@ -8,6 +11,7 @@ from mmengine.model import is_model_wrapper
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner as MMEngineRunner
 from torch import nn
+from torch.utils.data import DataLoader
 
 from vitdet.checkpoints import load_checkpoint
 from vitdet.checkpoints.files import read_checkpoint
@@ -32,6 +36,12 @@ class Runner(MMEngineRunner):
         logger = super().build_logger(*args, **kwargs)
         keep_console_readable(logger)
         return logger
+
+    @staticmethod
+    def build_dataloader(*args: Any, **kwargs: Any) -> DataLoader:
+        loader = MMEngineRunner.build_dataloader(*args, **kwargs)
+        loader.worker_init_fn = partial(_leave_interrupts_to_main, loader.worker_init_fn)
+        return loader
 
     def register_default_hooks(self, hooks: dict[str, Hook | dict | None] | None = None) -> None:
         ours = dict(checkpoint=None, last_and_best=SaveCheckpoints(), progress=self.progress)
@@ -67,3 +77,10 @@ class Runner(MMEngineRunner):
             return super().test()
         finally:
             self.progress.close()
+
+
+def _leave_interrupts_to_main(worker_init_fn: Callable[[int], None] | None, worker: int) -> None:
+    """Ctrl-C reaches the workers too, which would only fill the screen with their tracebacks."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if worker_init_fn is not None:
+        worker_init_fn(worker)
