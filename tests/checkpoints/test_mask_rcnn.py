@@ -24,6 +24,7 @@ FIXTURES = [
     "mask_rcnn_swin_t_official",
     "mask_rcnn_small_mmdet_with_losses",
 ]
+BACKBONE = ("embed_dims", "depths", "num_heads", "window_size")
 LEVELS = ("p2", "p3", "p4", "p5", "p6")
 
 
@@ -139,3 +140,26 @@ def test_losses(loaded: tuple) -> None:
         fixture.assert_close(f"loss.{name}", value.reshape(()))
     model.parse_losses(losses)[0].backward()
     assert all(p.grad is not None and p.grad.isfinite().all() for p in model.backbone.parameters())
+
+
+def test_detector_loads_its_backbone_from_init_cfg(tmp_path: Path) -> None:
+    """The way a training run begins: mmdet's init_weights, a classification-like file."""
+    fixture = Fixture("mask_rcnn_small_mmdet_with_losses")
+    state = {
+        key.removeprefix("backbone."): value
+        for key, value in fixture.state_dict().items()
+        if key.startswith("backbone.") and ".norm" not in key[:13]
+    }
+    torch.save({"model": state}, tmp_path / "swin.pth")
+    config = build_mask_rcnn(fixture.args)
+    config.backbone.init_cfg = dict(type="Pretrained", checkpoint=str(tmp_path / "swin.pth"))
+    with DefaultScope.overwrite_default_scope("mmdet"):
+        model = MODELS.build(config)
+    model.init_weights()
+    expected = SwinTransformer(**{k: v for k, v in config.backbone.items() if k in BACKBONE})
+    load_checkpoint(expected, state)
+    for name, parameter in model.backbone.named_parameters():
+        if name.startswith("norms."):
+            assert not parameter.std() > 0
+        else:
+            assert torch.equal(parameter, expected.get_parameter(name))

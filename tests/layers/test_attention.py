@@ -57,11 +57,21 @@ def test_both_forms_agree_with_the_equation(
 
 
 @pytest.mark.parametrize(
-    ("bias_shape", "grad", "explicit"),
-    [(None, True, False), ((3, 5, 7), True, True), ((3, 5, 7), False, False)],
+    ("dtype", "bias_shape", "is_trained", "is_explicit"),
+    [
+        (torch.float32, None, True, False),
+        (torch.float32, (3, 5, 7), True, True),
+        (torch.float32, (3, 5, 7), False, False),
+        (torch.bfloat16, None, True, True),
+        (torch.bfloat16, (3, 5, 7), False, False),
+    ],
 )
-def test_form_follows_need_of_gradient(
-    bias_shape: tuple[int, ...] | None, grad: bool, explicit: bool, monkeypatch: pytest.MonkeyPatch
+def test_form_follows_dtype_and_need_of_gradient(
+    dtype: torch.dtype,
+    bias_shape: tuple[int, ...] | None,
+    is_trained: bool,
+    is_explicit: bool,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     called = []
 
@@ -70,7 +80,7 @@ def test_form_follows_need_of_gradient(
         return explicit_attention(*args, **options)
 
     monkeypatch.setitem(attention.__globals__, "explicit_attention", spy)
-    query, key, value, bias = inputs(torch.float32, bias_shape)
-    with torch.set_grad_enabled(grad):
+    query, key, value, bias = inputs(dtype, bias_shape)
+    with torch.set_grad_enabled(is_trained):
         attention(query, key, value, bias=bias)
-    assert bool(called) == explicit
+    assert bool(called) == is_explicit

@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from vitdet.errors import UserError
 from vitdet.layers.drop_path import DropPath, linear_drop_path_rates
 
 
@@ -28,5 +29,5 @@ def test_rates_rise_linearly() -> None:
 
 @pytest.mark.parametrize("rate", [1.0, -0.1])
 def test_impossible_rates_are_refused(rate: float) -> None:
-    with pytest.raises(ValueError, match=str(rate)):
+    with pytest.raises(UserError, match=str(rate)):
         DropPath(rate)

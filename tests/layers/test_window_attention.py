@@ -2,6 +2,7 @@ import pytest
 import torch
 from torch import nn
 
+from vitdet.errors import UserError
 from vitdet.layers import WindowAttention
 from vitdet.layers.windows import shift_mask, shift_mask_patterns
 
@@ -43,5 +44,5 @@ def test_gradients_agree_with_finite_differences(batch: int) -> None:
 
 
 def test_heads_must_divide_channels() -> None:
-    with pytest.raises(ValueError, match="10 channels do not divide among 3 heads"):
+    with pytest.raises(UserError, match="10 channels do not divide among 3 heads"):
         WindowAttention(10, 3, window_size=4)

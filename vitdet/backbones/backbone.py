@@ -27,15 +27,13 @@ class Backbone(BaseModule):
             self.apply(init_transformer_weights)
         super().init_weights()
 
-    def frozen_modules(self) -> list[nn.Module]:
-        """Modules that keep their weights and stay in evaluation mode."""
-        return []
+    def freeze(self) -> None:
+        """Take gradients from the frozen parts and set them to evaluation mode, if any."""
 
     def train(self, mode: bool = True) -> Self:
         """Set the mode of all modules but the frozen ones."""
         super().train(mode)
-        for module in self.frozen_modules():
-            module.eval().requires_grad_(False)
+        self.freeze()
         return self
 
 

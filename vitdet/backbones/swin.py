@@ -136,7 +136,7 @@ class SwinTransformer(Backbone):
             for dim, depth, heads in zip(dims, depths, num_heads, strict=True)
         )
         self.norms = nn.ModuleDict({str(i): nn.LayerNorm(dims[i]) for i in self.out_indices})
-        self.train()
+        self.freeze()
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         """Compute the feature maps.
@@ -160,14 +160,14 @@ class SwinTransformer(Backbone):
                 maps.append(self.norms[str(index)](before_downsample).permute(0, 3, 1, 2))
         return tuple(maps)
 
-    def frozen_modules(self) -> list[nn.Module]:
+    def freeze(self) -> None:
         if self.frozen_stages < 0:
-            return []
-        modules = [self.patch_embed, *self.stages[: self.frozen_stages]]
+            return
         if self.absolute_pos_embed is not None:
             self.absolute_pos_embed.requires_grad_(False)
-        norms = (i for i in self.out_indices if i < self.frozen_stages)
-        return modules + [self.norms[str(index)] for index in norms]
+        norms = [self.norms[str(i)] for i in self.out_indices if i < self.frozen_stages]
+        for module in (self.patch_embed, *self.stages[: self.frozen_stages], *norms):
+            module.eval().requires_grad_(False)
 
 
 class SwinStage(nn.Module):

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from vitdet.backbones.backbone import Backbone
 from vitdet.checkpoints.families import FAMILIES
+from vitdet.checkpoints.files import read_checkpoint
 from vitdet.checkpoints.layout import Converted, Family, StateDict
 from vitdet.checkpoints.report import LoadReport, first_names
 from vitdet.errors import UserError
@@ -52,8 +53,6 @@ def load_checkpoint(
     if isinstance(path_or_state_dict, Mapping):
         source, checkpoint = source or "state dict", path_or_state_dict
     else:
-        from vitdet.checkpoints.files import read_checkpoint
-
         source = str(path_or_state_dict)
         checkpoint = read_checkpoint(path_or_state_dict, map_location=map_location)
     if is_model_wrapper(model):

@@ -2,6 +2,8 @@
 
 from torch import Tensor, nn
 
+from vitdet.errors import UserError
+
 
 class DropPath(nn.Module):
     """Zero the branch of each image with probability `rate`, and scale up those that stay."""
@@ -9,7 +11,7 @@ class DropPath(nn.Module):
     def __init__(self, rate: float = 0.0) -> None:
         super().__init__()
         if not 0 <= rate < 1:
-            raise ValueError(f"drop path rate must lie in [0, 1), not {rate}")
+            raise UserError(f"drop_path_rate {rate} is no share below 1; give one in [0, 1)")
         self.rate = rate
 
     def forward(self, x: Tensor) -> Tensor:

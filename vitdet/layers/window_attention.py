@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from vitdet.errors import UserError
 from vitdet.layers.attention import attention
 from vitdet.layers.relative_position import relative_position_bias, relative_position_index
 from vitdet.layers.windows import cut_windows, join_windows, pad_and_shift, unshift_and_crop
@@ -26,7 +27,9 @@ class WindowAttention(nn.Module):
     ) -> None:
         super().__init__()
         if dim % num_heads:
-            raise ValueError(f"{dim} channels do not divide among {num_heads} heads")
+            raise UserError(
+                f"{dim} channels do not divide among {num_heads} heads; change one of them"
+            )
         self.num_heads = num_heads
         self.window_size = window_size
         self.shift = shift
