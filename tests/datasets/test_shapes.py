@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-import threading
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
@@ -141,18 +142,11 @@ def test_ensure_leaves_what_it_did_not_make(tmp_path: Path) -> None:
 
 
 def test_two_at_once_give_one_whole_data_set(tmp_path: Path) -> None:
-    def run() -> None:
-        try:
-            ensure_shapes(tmp_path / "shapes", num_train=4, num_val=1)
-        except Exception as error:  # a thread's exception would be lost
-            errors.append(error)
-
-    errors: list[Exception] = []
-    threads = [threading.Thread(target=run) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert not errors
+    code = (
+        "from vitdet.datasets.shapes import ensure_shapes; "
+        f"ensure_shapes({str(tmp_path / 'shapes')!r}, num_train=4, num_val=1)"
+    )
+    processes = [subprocess.Popen([sys.executable, "-c", code]) for _ in range(2)]
+    assert [process.wait() for process in processes] == [0, 0]
     assert [path.name for path in tmp_path.iterdir()] == ["shapes"]
     assert len(list((tmp_path / "shapes" / "images" / "train").iterdir())) == 4
