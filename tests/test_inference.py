@@ -196,7 +196,7 @@ class TestMistakes:
 
     def test_device_that_is_not_there(self, checkpoint):
         device = "mps" if not torch.backends.mps.is_available() else "cuda"
-        with pytest.raises(UserError, match=f"device '{device}' is not available"):
+        with pytest.raises(UserError, match=f"device {device} is not available"):
             Predictor(checkpoint, device)
 
     def test_pipeline_that_reads_no_image(self, checkpoint, tmp_path):

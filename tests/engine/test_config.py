@@ -7,8 +7,11 @@ import pytest
 from mmengine.config import Config
 
 from tests.engine.conftest import TINY
+from vitdet.datasets import CocoDataset
 from vitdet.engine import load_config
+from vitdet.engine.config_types import class_of
 from vitdet.errors import UserError
+from vitdet.evaluation import CocoMetric
 
 
 def test_numbers_follow_from_backbone_and_data(data: Path, classes: tuple[str, ...]) -> None:
@@ -128,3 +131,14 @@ def test_shipped_configs_are_complete(name: str, data: Path) -> None:
     assert isinstance(config, Config)
     assert config.model.neck.in_channels[0] == (128 if "base" in name else 96)
     assert config.default_scope == "mmdet"
+
+
+def test_data_replaces_generated_data_and_mmdets_classes(tmp_path: Path, data: Path) -> None:
+    text = tmp_path / "text.py"
+    text.write_text("_base_ = ['mmdet::mask_rcnn/mask-rcnn_r50_fpn_1x_coco.py']\n")
+    for config in (load_config("swin_maskrcnn_shapes", data=data), load_config(text, data=data)):
+        dataset, evaluator = config.train_dataloader.dataset, config.val_evaluator
+        assert class_of(dataset, "mmdet") is CocoDataset
+        assert class_of(evaluator, "mmdet") is CocoMetric
+        assert list(evaluator.metric) == ["bbox", "segm"]
+        assert dataset.ann_file == str(data / "train.json")

@@ -37,6 +37,9 @@ def evaluators_of(config: Config, part: str) -> list[Any]:
 def use_folder(config: Config, folder: str | Path) -> None:
     """Point every loader and evaluator at a COCO-format folder, in place.
 
+    They become our `CocoDataset` and `CocoMetric`, whatever they were: mmdet's take the order of
+    classes from each file by itself, and generated data sets have no other folder.
+
     Raises:
         UserError: no annotation files are found in `folder`.
     """
@@ -47,10 +50,17 @@ def use_folder(config: Config, folder: str | Path) -> None:
             if part == "train"
             else (found.val_ann_file, found.val_images)
         )
-        node.update(data_root="", ann_file=str(ann_file), data_prefix=dict(img=str(image_dir)))
+        node.update(
+            type="vitdet.datasets.CocoDataset",
+            data_root="",
+            ann_file=str(ann_file),
+            data_prefix=dict(img=str(image_dir)),
+        )
         node.pop("metainfo", None)
         for evaluator in evaluators_of(config, part):
-            evaluator["ann_file"] = None  # follows the data set
+            metric = evaluator.get("metric", ("bbox", "segm"))
+            evaluator.clear()
+            evaluator.update(type="vitdet.evaluation.CocoMetric", metric=metric)
 
 
 def complete_data(config: Config) -> list[str]:
