@@ -130,6 +130,18 @@ def _train_until(stop):
     return train
 
 
+def test_val_and_test_that_prepare_images_differently_are_pointed_out(
+    run: Path, data: Path, tmp_path: Path
+) -> None:
+    options = {
+        "train_cfg.max_epochs": 1,
+        "val_dataloader.dataset.pipeline.1.scale": (32, 32),
+    }
+    folder = train(load_config(TINY, data=data, options=options), tmp_path, device="cpu")
+    assert "prepare images differently" in next(folder.glob("*/*.log")).read_text()
+    assert "prepare images differently" not in next(run.glob("*/*.log")).read_text()
+
+
 def test_amp_on_a_cpu_is_bfloat16(data: Path, tmp_path: Path) -> None:
     options = {"train_cfg.max_epochs": 1}
     folder = train(load_config(TINY, data=data, options=options), tmp_path, amp=True, device="cpu")

@@ -7,7 +7,7 @@ from mmengine.config import Config
 from mmengine.dist import is_main_process
 
 from vitdet.device import use_device
-from vitdet.engine.config_data import evaluators_of
+from vitdet.engine.config_data import datasets_of, evaluators_of
 from vitdet.engine.pictures import DrawPredictions, draw_sample_sheet
 from vitdet.engine.runner import Runner
 from vitdet.engine.work_dir import BEST, LAST, checkpoint_to_resume, choose_work_dir
@@ -46,6 +46,11 @@ def train(
         use_amp(config, device)
     runner = _build_runner(config, folder, device, launcher)
     runner.logger.info(f"training {config.filename} on {device}; all of it goes to {folder}")
+    if _prepares_differently(config):
+        runner.logger.warning(
+            "val_dataloader and test_dataloader prepare images differently: scores during training "
+            "belong to the former, test.py and predict.py follow the latter"
+        )
     try:
         runner.train()
     except KeyboardInterrupt:
@@ -106,6 +111,13 @@ def use_amp(config: Config, device: str) -> None:
     wrapper = config["optim_wrapper"]
     wrapper["type"] = "mmengine.optim.AmpOptimWrapper"
     wrapper["dtype"] = "bfloat16" if has_bf16 else "float16"
+
+
+def _prepares_differently(config: Config) -> bool:
+    """Whether evaluation during training sees other images than tests and predictions will."""
+    nodes = {part: node.to_dict() for part, node in datasets_of(config)}
+    val, test = nodes.get("val"), nodes.get("test")
+    return val is not None and test is not None and val["pipeline"] != test["pipeline"]
 
 
 def _build_runner(config: Config, folder: Path, device: str, launcher: str) -> Runner:
