@@ -32,9 +32,9 @@ from vitdet.evaluation import CocoMetric
 # Sized for things of 13 to 80 pixels in images of 160: a window of 5 divides every map (40, 20,
 # 10, 5), and batch norm is what lets neck and heads learn from scratch in so few steps.
 norm = dict(type="BN")
-channels = 64
+channels = 48
 strides = [4, 8, 16, 32]
-roi_levels = dict(out_channels=channels, featmap_strides=strides, finest_scale=28)
+roi_levels = dict(out_channels=channels, featmap_strides=strides[:2], finest_scale=28)
 model.merge(
     dict(
         backbone=dict(
@@ -71,7 +71,7 @@ model.merge(
         train_cfg=dict(
             rpn=dict(sampler=dict(num=64)),
             rpn_proposal=dict(nms_pre=200, max_per_img=100),
-            rcnn=dict(sampler=dict(num=48)),
+            rcnn=dict(sampler=dict(num=32, pos_fraction=0.375)),
         ),
         test_cfg=dict(rpn=dict(nms_pre=200, max_per_img=100), rcnn=dict(max_per_img=50)),
     )
@@ -93,10 +93,10 @@ test_pipeline = [
         meta_keys=("img_id", "img_path", "ori_shape", "img_shape", "scale_factor"),
     ),
 ]
+# No loader processes: preparing a batch takes 13 ms, fetching it from another process 20.
 train_dataloader = dict(
     batch_size=8,
-    num_workers=1,
-    persistent_workers=True,
+    num_workers=0,
     sampler=dict(type=DefaultSampler, shuffle=True),
     dataset=dict(
         type=ShapesDataset,
@@ -108,8 +108,7 @@ train_dataloader = dict(
 )
 val_dataloader = dict(
     batch_size=10,
-    num_workers=1,
-    persistent_workers=True,
+    num_workers=0,
     sampler=dict(type=DefaultSampler, shuffle=False),
     dataset=dict(
         type=ShapesDataset,
@@ -124,12 +123,13 @@ test_dataloader = val_dataloader
 val_evaluator = dict(type=CocoMetric, metric=["bbox", "segm"])
 test_evaluator = val_evaluator
 
-train_cfg.update(max_epochs=10, val_interval=2)
+train_cfg.update(max_epochs=10, val_interval=5)
 optim_wrapper.merge(
     dict(
         type=AmpOptimWrapper,
         dtype="bfloat16",
         optimizer=dict(lr=1e-3, fused=True),
+        paramwise_cfg=None,  # one group for all: a group for each parameter costs 3 % of a step
         clip_grad=dict(max_norm=5.0),
     )
 )
@@ -144,3 +144,4 @@ param_scheduler = [
     ),
 ]
 auto_scale_lr.update(base_batch_size=8)
+randomness = dict(seed=0)
