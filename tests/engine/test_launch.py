@@ -107,7 +107,11 @@ def test_interrupt_saves_and_says_how_to_go_on(
     with pytest.raises(KeyboardInterrupt):
         train(load_config(TINY, data=data), tmp_path, device="cpu")
     assert read_checkpoint(tmp_path / "last.pth")["meta"]["epoch"] == 1
-    assert "--resume" in next(tmp_path.glob("*/*.log")).read_text()
+    advice = f"train.py {tmp_path / TINY.name} --work-dir {tmp_path} --resume"
+    assert advice in next(tmp_path.glob("*/*.log")).read_text()
+    monkeypatch.undo()
+    train(load_config(tmp_path / TINY.name), tmp_path, resume=True, device="cpu")
+    assert read_checkpoint(tmp_path / "last.pth")["meta"]["epoch"] == 2
 
 
 def _train_until(stop):

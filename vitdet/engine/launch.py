@@ -56,9 +56,10 @@ def train(
     except KeyboardInterrupt:
         # The epoch counts from its beginning again: it was not finished.
         runner.save_checkpoint(runner.work_dir, LAST, by_epoch=False)
+        saved_config = folder / Path(config.filename).name  # with --data and all options in it
         runner.logger.warning(
             f"interrupted; {folder / LAST} is saved, go on with: "
-            f"train.py {config.filename} --work-dir {folder} --resume"
+            f"train.py {saved_config} --work-dir {folder} --resume"
         )
         raise
     if is_main_process() and (folder / BEST).is_file():
