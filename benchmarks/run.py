@@ -12,7 +12,7 @@ import harness
 import torch
 
 FOLDER = Path(__file__).parent
-NOT_BENCHMARKS = {"run", "harness"}
+NOT_BENCHMARKS = {"run", "harness", "backbone_peers"}
 
 
 def main() -> None:

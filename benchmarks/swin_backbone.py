@@ -2,62 +2,13 @@
 
 import functools
 import re
-from collections.abc import Callable, Sequence
-from itertools import product
 
 import torch
-from harness import Benchmark, Case, Step
+from backbone_peers import backbone_benchmark, load_state
 from torch import Tensor, nn
 
 from vitdet.backbones import SwinTransformer
 from vitdet.checkpoints import load_checkpoint
-
-SIZES = ((640, 640), (800, 1216))
-QUICK_SIZES = ((256, 320),)
-# timm rolls before it pads, the others after. Where nothing is padded the maps agree.
-COMPARED_SIZE = (448, 448)
-DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
-TOLERANCES = {"fp32": 1e-3, "bf16": 0.1}
-MODES = ("forward", "forward+backward")
-
-
-def cases(is_quick: bool) -> list[Case]:
-    sizes = QUICK_SIZES if is_quick else SIZES
-    return [case(*options) for options in product(sizes, DTYPES, MODES)]
-
-
-def case(size: tuple[int, int], dtype: str, mode: str) -> Case:
-    return Case(
-        f"{size[0]}x{size[1]} {dtype} {mode}",
-        {"size": size, "dtype": DTYPES[dtype], "has_backward": mode != "forward"},
-        tolerance=TOLERANCES[dtype],
-        compared_on=None if size == COMPARED_SIZE else case(COMPARED_SIZE, dtype, mode),
-    )
-
-
-def step_of(model: nn.Module, case: Case, device: torch.device) -> Step:
-    """A step on one image under autocast, that returns the maps or a gradient."""
-    model = model.to(device)
-    dtype = case.options["dtype"]
-    images = torch.randn(
-        1, 3, *case.options["size"], generator=torch.Generator().manual_seed(0)
-    ).to(device)
-
-    def run() -> Sequence[Tensor]:
-        with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
-            return model(images)
-
-    def forward() -> Sequence[Tensor]:
-        with torch.no_grad():
-            return run()
-
-    def forward_and_backward() -> Sequence[Tensor]:
-        model.zero_grad(set_to_none=True)
-        # Smooth, and not the square: its mean is constant after a norm.
-        sum(feature_map.float().cos().mean() for feature_map in run()).backward()
-        return [next(p for p in model.parameters() if p.ndim == 4).grad]  # patch embedding
-
-    return forward_and_backward if case.options["has_backward"] else forward
 
 
 @functools.cache
@@ -66,13 +17,13 @@ def weights() -> dict[str, Tensor]:
     return SwinTransformer("tiny").state_dict()
 
 
-def vitdet_swin() -> nn.Module:
+def vitdet_swin(size: tuple[int, int]) -> nn.Module:
     model = SwinTransformer("tiny", drop_path_rate=0.0)
     load_checkpoint(model, weights())
     return model
 
 
-def mmdet_swin() -> nn.Module:
+def mmdet_swin(size: tuple[int, int]) -> nn.Module:
     """mmdet's, with its patch merging reordered to ours."""
     from mmdet.models.backbones import SwinTransformer as MmdetSwin
 
@@ -129,29 +80,10 @@ def timm_swin(size: tuple[int, int]) -> nn.Module:
     return model
 
 
-def load_state(model: nn.Module, state: dict[str, Tensor], *, computed: str) -> None:
-    """Load all that the model does not compute by itself."""
-    keys = model.load_state_dict(state, strict=False)
-    missing = [key for key in keys.missing_keys if not key.endswith(computed)]
-    if missing or keys.unexpected_keys:
-        raise KeyError(f"missing {missing}, unexpected {keys.unexpected_keys}")
-
-
-def builder(build: Callable[..., nn.Module]) -> Callable[[Case, torch.device], Step]:
-    def build_step(case: Case, device: torch.device) -> Step:
-        takes_size = build is timm_swin
-        model = build(case.options["size"]) if takes_size else build()
-        return step_of(model, case, device)
-
-    return build_step
-
-
-BENCHMARK = Benchmark(
-    title="Swin-T backbone, one image, autocast where bf16",
-    cases=cases,
-    peers={
-        "vitdet": builder(vitdet_swin),
-        "mmdet": builder(mmdet_swin),
-        "timm": builder(timm_swin),
-    },
+BENCHMARK = backbone_benchmark(
+    "Swin-T backbone, one image, autocast where bf16",
+    {"vitdet": vitdet_swin, "mmdet": mmdet_swin, "timm": timm_swin},
+    # timm rolls before it pads, the others after. Where nothing is padded the maps agree.
+    compared_size=(448, 448),
+    sizes=((640, 640), (800, 1216)),
 )

@@ -1,10 +1,17 @@
-"""What all backbones share: initialization the way mmengine asks for it, and frozen stages."""
+"""What all backbones share: their contract, initialization through mmengine, and checks."""
 
-from typing import Any, Self
+import difflib
+from collections.abc import Mapping, Sequence
+from typing import Any, Self, TypeVar
 
+import torch
 from mmengine.model import BaseModule, PretrainedInit
-from torch import nn
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
+from vitdet.errors import UserError
+
+Size = TypeVar("Size")
 InitConfig = dict[str, Any] | list[dict[str, Any]] | None
 
 
@@ -15,7 +22,22 @@ class Backbone(BaseModule):
     `vitdet.checkpoints.load_checkpoint` in place of mmengine's loader, which drops keys it does not
     know without a word. The loader is named through the registry and not imported, because
     `checkpoints` stands above this package and knows every backbone's layouts.
+
+    `forward(images: (B, 3, H, W))` returns a tuple of maps (B, C_l, ceil(H / stride_l),
+    ceil(W / stride_l)) for any H and W.
+
+    Attributes:
+        out_channels: channels of each returned map.
+        strides: pixels per token of each returned map.
+        num_features: channels of the last block's tokens.
+        num_class_tokens: how many of those tokens, the first ones, stand for the whole image; where
+            there are none, a classifier averages over all.
     """
+
+    out_channels: tuple[int, ...]
+    strides: tuple[int, ...]
+    num_features: int
+    num_class_tokens: int = 0
 
     def __init__(self, init_cfg: InitConfig = None) -> None:
         configs = init_cfg if isinstance(init_cfg, list) else [init_cfg] if init_cfg else []
@@ -26,6 +48,18 @@ class Backbone(BaseModule):
         if not self.is_init:
             self.apply(init_transformer_weights)
         super().init_weights()
+
+    def forward_tokens(self, images: Tensor) -> Tensor:
+        """Compute what a classifier reads.
+
+        Args:
+            images: (B, 3, H, W), any size.
+
+        Returns:
+            (B, N, num_features): all tokens after the last block, and after the final norm if the
+            backbone was built with `final_norm=True`; class tokens come first.
+        """
+        raise NotImplementedError
 
     def freeze(self) -> None:
         """Take gradients from the frozen parts and set them to evaluation mode, if any."""
@@ -41,6 +75,42 @@ def _with_our_loader(config: dict[str, Any]) -> dict[str, Any]:
     if config["type"] in ("Pretrained", PretrainedInit):
         return {**config, "type": "vitdet.Pretrained"}
     return config
+
+
+def published_size(sizes: Mapping[str, Size], arch: str, owner: str) -> Size:
+    """Look up what `arch` stands for.
+
+    Raises:
+        UserError: there is no such size; the nearest names are offered.
+    """
+    if arch in sizes:
+        return sizes[arch]
+    near = difflib.get_close_matches(str(arch), sizes)
+    hint = f"; did you mean {' or '.join(near)}?" if near else ""
+    raise UserError(f"{owner}: arch {arch!r} is none of {', '.join(sizes)}{hint}")
+
+
+def check_out_indices(
+    out_indices: Sequence[int], count: int, owner: str, *, what: str = "stages"
+) -> tuple[int, ...]:
+    """Return `out_indices` sorted.
+
+    Raises:
+        UserError: one of them counts no stage (or block, as `what` says) that exists.
+    """
+    if not all(0 <= index < count for index in out_indices):
+        raise UserError(
+            f"{owner}: out_indices {tuple(out_indices)} name {what} that do not exist; "
+            f"there are {count}, counted from 0"
+        )
+    return tuple(sorted(out_indices))
+
+
+def run_block(block: nn.Module, *inputs: Any, with_checkpoint: bool) -> Any:
+    """Call a block, with `with_checkpoint` keeping only its inputs for the backward pass."""
+    if with_checkpoint and torch.is_grad_enabled():
+        return checkpoint(block, *inputs, use_reentrant=False)
+    return block(*inputs)
 
 
 def init_transformer_weights(module: nn.Module) -> None:

@@ -9,9 +9,14 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.utils.checkpoint import checkpoint
 
-from vitdet.backbones.backbone import Backbone, InitConfig
+from vitdet.backbones.backbone import (
+    Backbone,
+    InitConfig,
+    check_out_indices,
+    published_size,
+    run_block,
+)
 from vitdet.errors import UserError
 from vitdet.layers import (
     DropPath,
@@ -65,6 +70,7 @@ class SwinTransformer(Backbone):
         use_abs_pos_embed: whether a learned position embedding is added to the tokens; it is
             resized (bicubic) to the map.
         pretrain_img_size: side in pixels of the images the position embedding was made for.
+        final_norm: whether `forward_tokens` ends in a norm, as classifiers do.
         init_cfg: mmengine's; `dict(type="Pretrained", checkpoint=...)` takes any published layout.
 
     Attributes:
@@ -90,28 +96,24 @@ class SwinTransformer(Backbone):
         patch_norm: bool = True,
         use_abs_pos_embed: bool = False,
         pretrain_img_size: int = 224,
+        final_norm: bool = False,
         init_cfg: InitConfig = None,
     ) -> None:
         super().__init__(init_cfg)
-        if arch not in ARCHS:
-            raise UserError(f"SwinTransformer: arch {arch!r} is none of {', '.join(ARCHS)}")
-        embed_dims = embed_dims or ARCHS[arch].embed_dims
-        depths = depths or ARCHS[arch].depths
-        num_heads = num_heads or ARCHS[arch].num_heads
+        size = published_size(ARCHS, arch, "SwinTransformer")
+        embed_dims = embed_dims or size.embed_dims
+        depths = depths or size.depths
+        num_heads = num_heads or size.num_heads
         if len(depths) != len(num_heads):
             raise UserError(
                 f"SwinTransformer: {len(depths)} depths but {len(num_heads)} num_heads; "
                 "give one of each per stage"
             )
-        if not all(0 <= index < len(depths) for index in out_indices):
-            raise UserError(
-                f"SwinTransformer: out_indices {tuple(out_indices)} name stages that do not exist; "
-                f"there are {len(depths)}, counted from 0"
-            )
         dims = [embed_dims * 2**stage for stage in range(len(depths))]
-        self.out_indices = tuple(sorted(out_indices))
+        self.out_indices = check_out_indices(out_indices, len(depths), "SwinTransformer")
         self.out_channels = tuple(dims[index] for index in self.out_indices)
         self.strides = tuple(patch_size * 2**index for index in self.out_indices)
+        self.num_features = dims[-1]
         self.frozen_stages = frozen_stages
 
         self.patch_embed = PatchEmbed(patch_size, embed_dims, has_norm=patch_norm)
@@ -136,6 +138,7 @@ class SwinTransformer(Backbone):
             for dim, depth, heads in zip(dims, depths, num_heads, strict=True)
         )
         self.norms = nn.ModuleDict({str(i): nn.LayerNorm(dims[i]) for i in self.out_indices})
+        self.norm = nn.LayerNorm(dims[-1]) if final_norm else nn.Identity()
         self.freeze()
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
@@ -148,17 +151,27 @@ class SwinTransformer(Backbone):
             One map (B, C_l, ceil(H / stride_l), ceil(W / stride_l)) per entry of `out_indices`, a
             view of channels-last memory.
         """
-        x = self.patch_embed(images)
-        if self.absolute_pos_embed is not None:
-            embedding = resize_position_embedding(self.absolute_pos_embed, x.shape[1:3])
-            x = x + embedding.permute(0, 2, 3, 1).to(x.dtype)
-
+        x = self._embed(images)
         maps = []
         for index, stage in enumerate(self.stages):
             before_downsample, x = stage(x)
             if index in self.out_indices:
                 maps.append(self.norms[str(index)](before_downsample).permute(0, 3, 1, 2))
         return tuple(maps)
+
+    def forward_tokens(self, images: Tensor) -> Tensor:
+        x = self._embed(images)
+        for stage in self.stages:
+            before_downsample, x = stage(x)
+        return self.norm(before_downsample).flatten(1, 2)
+
+    def _embed(self, images: Tensor) -> Tensor:
+        """Map images: (B, 3, H, W) to the first stage's tokens, (B, H / patch, W / patch, C)."""
+        x = self.patch_embed(images)
+        if self.absolute_pos_embed is not None:
+            embedding = resize_position_embedding(self.absolute_pos_embed, x.shape[1:3])
+            x = x + embedding.permute(0, 2, 3, 1).to(x.dtype)
+        return x
 
     def freeze(self) -> None:
         if self.frozen_stages < 0:
@@ -212,10 +225,7 @@ class SwinStage(nn.Module):
         # Laid out once per stage and forward, for all blocks and images.
         mask = shift_mask(self.mask_patterns.to(x.dtype), rows, columns)
         for block in self.blocks:
-            if self.with_checkpoint and torch.is_grad_enabled():
-                x = checkpoint(block, x, mask, use_reentrant=False)
-            else:
-                x = block(x, mask)
+            x = run_block(block, x, mask, with_checkpoint=self.with_checkpoint)
         return x, self.downsample(x)
 
 

@@ -48,5 +48,6 @@ FAMILY = Family(
         "absolute_pos_embed": _resize_absolute_embedding,
     },
     optional=_may_stay_fresh,
-    spare=OUTPUT_NORM.pattern,  # of stages that the model does not return
+    # Output norms of stages that the model does not return; the norm and head of a classifier.
+    spare=r"^norms\.\d+\.|^norm\.|^head\.",
 )

@@ -3,8 +3,8 @@
 from vitdet.checkpoints.layout import Converted, Layout, StateDict, rename
 from vitdet.layers.position_embedding import tokens_to_grid
 
-# The classification head and its norm, and what models compute by themselves.
-IGNORED = (r"^head\.", r"^norm\.", r"\.relative_position_index$", r"\.attn_mask$")
+# What models compute by themselves.
+IGNORED = (r"\.relative_position_index$", r"\.attn_mask$")
 
 
 def recognises(state: StateDict) -> bool:

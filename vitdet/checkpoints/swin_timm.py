@@ -22,6 +22,7 @@ def convert(state: StateDict) -> Converted:
     renames = [
         (r"^layers[._](\d+)\.downsample\.", previous_stage),
         (r"^layers[._]", "stages."),
+        (r"^head\.fc\.", "head."),
     ]
     return rename(state, renames, IGNORED)
 

@@ -7,6 +7,8 @@ from vitdet.layers.position_embedding import tokens_to_grid
 
 RENAMES = (
     (r"^swin\.", ""),
+    (r"^classifier\.", "head."),
+    (r"^layernorm\.", "norm."),
     (r"^embeddings\.patch_embeddings\.projection\.", "patch_embed.proj."),
     (r"^embeddings\.norm\.", "patch_embed.norm."),
     (r"^embeddings\.position_embeddings$", "absolute_pos_embed"),
@@ -21,8 +23,6 @@ RENAMES = (
     (r"^hidden_states_norms\.stage(\d+)\.", lambda match: f"norms.{int(match[1]) - 1}."),
 )
 IGNORED = (
-    r"^classifier\.",
-    r"^(swin\.)?layernorm\.",
     r"^(swin\.)?embeddings\.mask_token$",
     r"\.relative_position_index$",
 )

@@ -6,11 +6,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
-def resize_position_embedding(embedding: Tensor, size: Sequence[int]) -> Tensor:
-    """Interpolate embedding: (1, C, H', W') to (1, C, H, W), bicubic as published."""
+def resize_position_embedding(
+    embedding: Tensor, size: Sequence[int], *, mode: str = "bicubic"
+) -> Tensor:
+    """Interpolate embedding: (1, C, H', W') to (1, C, H, W), bicubic or bilinear as published."""
     if tuple(embedding.shape[2:]) == tuple(size):
         return embedding
-    return F.interpolate(embedding, size=tuple(size), mode="bicubic", align_corners=False)
+    return F.interpolate(embedding, size=tuple(size), mode=mode, align_corners=False)
 
 
 def tokens_to_grid(embedding: Tensor) -> Tensor:
