@@ -1,4 +1,4 @@
-"""Bidirectional LSTMs along the columns and rows of a map (Sequencer2D, arXiv:2205.01972, eq. 4)."""
+"""Bidirectional LSTMs along the columns and rows of a map (Sequencer2D, arXiv:2205.01972)."""
 
 import torch
 from torch import Tensor, nn

@@ -119,7 +119,7 @@ class FocalAttention(nn.Module):
         needs_mask = any(level.reach for level in self.levels)
         extra = 8 - head_dim % 8 if needs_mask else 0
         mask = F.pad(
-            self.qkv.weight.new_full((1, min(extra, 1)), MASKED / self.scale),
+            self.qkv.weight.new_full((1, min(extra, 1)), MASKED),
             (0, max(extra - 1, 0), num_tokens - 1, 0),
         )
         return Keys(index, mask, is_expanded)
@@ -138,7 +138,7 @@ class FocalAttention(nn.Module):
         query, key, value = self._project(x, pooled, keys)
         bias = self._bias(keys.is_expanded).to(query.dtype)
         bias = bias.expand(x.shape[0], -1, -1, -1).reshape(-1, 1, *bias.shape[1:])
-        windows = attention(query, key, value, bias=bias, scale=self.scale)
+        windows = attention(query, key, value, bias=bias, scale=1.0)
         windows = windows[..., : x.shape[-1] // self.num_heads]
         return self.proj(self._join_windows(windows, x))
 
@@ -151,21 +151,24 @@ class FocalAttention(nn.Module):
         size = self.window_size
         outside = x.new_zeros(batch, 1, dim)
         tokens = torch.cat([*(part.flatten(1, 2) for part in (x, *pooled)), outside], dim=1)
-        qkv = self.qkv(tokens).unflatten(-1, (3, self.num_heads, -1))  # (B, T, 3, heads, D)
+        query, key, value = self.qkv(tokens).unflatten(-1, (3, self.num_heads, -1)).unbind(2)
         extra = keys.mask.shape[1]
-        query = qkv[:, : height * width, 0]
+        # There are several times more keys than channels: the logits are not the place to scale.
+        query = query[:, : height * width] * self.scale
         query = query.unflatten(1, (height // size, size, width // size, size))
         query = query.permute(0, 5, 1, 3, 2, 4, 6)  # (B, heads, rows, columns, size, size, D)
         query = F.pad(query, (0, extra), value=1.0) if extra else query
         query = query.reshape(batch * self.num_heads, -1, size**2, query.shape[-1])
 
-        key_value = qkv[:, :, 1:].permute(2, 0, 3, 1, 4)  # (2, B, heads, T, D)
+        key, value = key.transpose(1, 2), value.transpose(1, 2)  # (B, heads, T, D)
         if extra:
-            mask = keys.mask.to(qkv.dtype).expand(*key_value.shape[:3], -1, -1)
-            key_value = torch.cat([key_value, mask], dim=-1)
-        key_value = key_value.flatten(0, 2).index_select(1, keys.index)
-        key_value = key_value.unflatten(1, (query.shape[1], -1))
-        return query, *key_value.chunk(2)
+            mask = keys.mask.to(key.dtype).expand(*key.shape[:2], -1, -1)
+            key, value = torch.cat([key, mask], dim=-1), F.pad(value, (0, extra))
+        key, value = (
+            part.flatten(0, 1).index_select(1, keys.index).unflatten(1, (query.shape[1], -1))
+            for part in (key, value)
+        )
+        return query, key, value
 
     def _bias(self, is_expanded: bool) -> Tensor:
         """Biases of all keys of a window, (num_heads, N, M)."""
