@@ -8,7 +8,7 @@ from vitdet.layers.focal_attention import FocalAttention
 from vitdet.layers.focal_windows import FocalLevel, neighbours
 
 
-def written_out(
+def written_out(  # noqa: C901
     layer: FocalAttention, x: Tensor, pooled: list[Tensor], row: int, column: int
 ) -> Tensor:
     """The first head's sums for the first token of the window at (row, column), one key a step."""
@@ -41,12 +41,12 @@ def written_out(
                     key += 1
     for index, level in enumerate(layer.levels):
         table = layer.relative_position_bias_table_to_windows[index][0]
-        side = size + level.num_seen - 1
+        side, sides = size + level.num_seen - 1, pooled[index].shape[1:3]
         for y in range(level.num_seen):
             for z in range(level.num_seen):
                 place = (row * level.per_window + y - level.reach,
                          column * level.per_window + z - level.reach)  # fmt: skip
-                inside = all(0 <= p < n for p, n in zip(place, pooled[index].shape[1:3]))
+                inside = all(0 <= p < n for p, n in zip(place, sides, strict=True))
                 if inside:
                     offset = (level.num_seen - 1 - y) * side + level.num_seen - 1 - z
                     see(pooled[index][0][place], table[offset])
