@@ -2,8 +2,11 @@
 
 from torch import nn
 
-from vitdet.backbones import SwinTransformer
-from vitdet.checkpoints import swin
+from vitdet.backbones import SwinTransformer, VisionTransformer
+from vitdet.checkpoints import swin, vit
 from vitdet.checkpoints.layout import Family
 
-FAMILIES: dict[type[nn.Module], Family] = {SwinTransformer: swin.FAMILY}
+FAMILIES: dict[type[nn.Module], Family] = {
+    SwinTransformer: swin.FAMILY,
+    VisionTransformer: vit.FAMILY,
+}
