@@ -136,14 +136,16 @@ class VisionTransformer(Backbone):
         self._add_tokens_and_positions(_grid(img_size, patch_size))
         if global_attn_indices is None:
             global_attn_indices = evenly_spaced(depth, 4)
-        global_indices = check_out_indices(
-            global_attn_indices, depth, "VisionTransformer: global_attn_indices", what="blocks"
-        )
+        if not all(0 <= index < depth for index in global_attn_indices):
+            raise UserError(
+                f"VisionTransformer: global_attn_indices {tuple(global_attn_indices)} name blocks "
+                f"that do not exist; there are {depth}, counted from 0"
+            )
         rates = linear_drop_path_rates(drop_path_rate, depth)
         rel_pos_size = rel_pos_img_size // patch_size
         self.blocks = nn.ModuleList()
         for index, rate in enumerate(rates):
-            side = 0 if index in global_indices else window_size
+            side = 0 if index in global_attn_indices else window_size
             attn = (
                 MapAttention(
                     embed_dims,
