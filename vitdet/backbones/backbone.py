@@ -46,8 +46,12 @@ class Backbone(BaseModule):
     def init_weights(self) -> None:
         """Initialize at random as published, then as `init_cfg` says."""
         if not self.is_init:
-            self.apply(init_transformer_weights)
+            self.apply(self.init_module)
         super().init_weights()
+
+    def init_module(self, module: nn.Module) -> None:
+        """Initialize one module as published, without those inside it."""
+        init_transformer_weights(module)
 
     def forward_tokens(self, images: Tensor) -> Tensor:
         """Compute what a classifier reads.

@@ -8,7 +8,7 @@ IGNORED = (r"\.relative_position_index$", r"\.attn_mask$")
 
 
 def recognises(state: StateDict) -> bool:
-    return "layers.0.blocks.0.attn.qkv.weight" in state and (
+    return "layers.0.blocks.0.attn.relative_position_bias_table" in state and (
         "layers.0.downsample.reduction.weight" in state
         or "layers.1.downsample.reduction.weight" not in state
     )

@@ -27,7 +27,7 @@ IGNORED = (
 
 
 def recognises(state: StateDict) -> bool:
-    key = "encoder.layers.0.blocks.0.attention.self.query.weight"
+    key = "encoder.layers.0.blocks.0.attention.self.relative_position_bias_table"
     return key in state or f"swin.{key}" in state
 
 

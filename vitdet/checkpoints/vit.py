@@ -20,7 +20,7 @@ def recognises(state: StateDict) -> bool:
     return has_block and "pos_embed" in state and state["pos_embed"].ndim == 4
 
 
-def _resize_positions(positions: Tensor, shape: tuple[int, ...]) -> Tensor:
+def resize_positions(positions: Tensor, shape: tuple[int, ...]) -> Tensor:
     """Resize a grid; a sequence that is no square is laid out if it has the length wanted."""
     if positions.ndim == 3 and positions.shape[1:] == (shape[2] * shape[3], shape[1]):
         return positions.transpose(1, 2).unflatten(2, shape[2:])
@@ -57,7 +57,7 @@ FAMILY = Family(
         vit_mmpretrain.LAYOUT,
     ),
     resizers={
-        "pos_embed": _resize_positions,
+        "pos_embed": resize_positions,
         "rel_pos_h": _resize_relative_positions,
         "rel_pos_w": _resize_relative_positions,
         "patch_embed.proj.weight": _resize_kernel,

@@ -4,6 +4,7 @@ Letters in shapes: B batch, C channels, H W map, N tokens, W windows where said,
 """
 
 from vitdet.layers.attention import attention
+from vitdet.layers.cosine_window_attention import CosineWindowAttention
 from vitdet.layers.drop_path import DropPath, linear_drop_path_rates
 from vitdet.layers.feed_forward import FeedForward
 from vitdet.layers.layer_norm import LayerNorm2d
@@ -15,6 +16,7 @@ from vitdet.layers.self_attention import SelfAttention
 from vitdet.layers.window_attention import WindowAttention
 
 __all__ = [
+    "CosineWindowAttention",
     "DropPath",
     "FeedForward",
     "LayerNorm2d",

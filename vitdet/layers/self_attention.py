@@ -3,7 +3,7 @@
 from torch import Tensor, nn
 
 from vitdet.errors import UserError
-from vitdet.layers.attention import attention
+from vitdet.layers.attention import attention, prefers_tokens_last
 
 
 class SelfAttention(nn.Module):
@@ -19,7 +19,10 @@ class SelfAttention(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Map x: (B, N, C) to (B, N, C)."""
         qkv = self.qkv(x).unflatten(-1, (3, self.num_heads, -1))
-        query, key, value = qkv.permute(2, 0, 3, 1, 4).unbind(0)  # (B, num_heads, N, D) each
+        qkv = qkv.permute(2, 0, 3, 1, 4)
+        if prefers_tokens_last(qkv):
+            qkv = qkv.transpose(-2, -1).contiguous().transpose(-2, -1)
+        query, key, value = qkv.unbind(0)  # (B, num_heads, N, D) each
         return self.proj(attention(query, key, value).transpose(1, 2).flatten(2))
 
 
