@@ -1,5 +1,7 @@
 """Backbones: images: (B, 3, H, W) in, a tuple of maps (B, C_l, H_l, W_l) out."""
 
+from vitdet.backbones.pvt import PyramidVisionTransformer
+from vitdet.backbones.pvt_v2 import PyramidVisionTransformerV2
 from vitdet.backbones.swin import SwinTransformer
 
-__all__ = ["SwinTransformer"]
+__all__ = ["PyramidVisionTransformer", "PyramidVisionTransformerV2", "SwinTransformer"]
