@@ -53,11 +53,11 @@ class Family(NamedTuple):
 
 
 def rename(
-    state: StateDict, renames: Iterable[tuple[str, Replacement]], ignored: Iterable[str]
+    state: StateDict, renames: Iterable[tuple[str, Replacement]], ignored: Iterable[str] = ()
 ) -> Converted:
     """Apply every (pattern, replacement) to every key, leaving out keys that match `ignored`."""
     renames = [(re.compile(pattern), replacement) for pattern, replacement in renames]
-    is_ignored = re.compile("|".join(ignored)).search
+    is_ignored = re.compile("|".join(ignored) or "(?!)").search
     converted = Converted()
     for key, tensor in state.items():
         if is_ignored(key):
