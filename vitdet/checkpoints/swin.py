@@ -35,7 +35,10 @@ FAMILY = Family(
     layouts=(
         Layout(
             "vitdet",
-            lambda state: "stages.0.blocks.0.attn.relative_position_bias_table" in state,
+            lambda state: (
+                "stages.0.blocks.0.attn.relative_position_bias_table" in state
+                and "stages.0.blocks.0.pool_layers.0.weight" not in state
+            ),
             lambda state: Converted(dict(state)),
         ),
         swin_official.LAYOUT,

@@ -44,7 +44,7 @@ def explicit_attention(
     bias: Tensor | None = None,
     scale: float | None = None,
 ) -> Tensor:
-    """The same as products and a softmax; shapes as in `attention`."""
+    """The same as products and a softmax; arguments as in `attention`."""
     scale = query.shape[-1] ** -0.5 if scale is None else scale
     if bias is None:
         logits = (query * scale) @ key.transpose(-2, -1)
