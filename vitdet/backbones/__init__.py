@@ -10,12 +10,12 @@ from vitdet.backbones.tnt import TNT
 from vitdet.backbones.vit import VisionTransformer
 
 __all__ = [
+    "TNT",
     "FocalTransformer",
     "PyramidVisionTransformer",
     "PyramidVisionTransformerV2",
     "Sequencer2D",
     "SwinTransformer",
     "SwinTransformerV2",
-    "TNT",
     "VisionTransformer",
 ]

@@ -3,13 +3,13 @@
 from torch import nn
 
 from vitdet.backbones import (
+    TNT,
     FocalTransformer,
     PyramidVisionTransformer,
     PyramidVisionTransformerV2,
     Sequencer2D,
     SwinTransformer,
     SwinTransformerV2,
-    TNT,
     VisionTransformer,
 )
 from vitdet.checkpoints import focal, pvt, pvt_v2, sequencer, swin, swin_v2, tnt, vit
