@@ -15,6 +15,7 @@ from vitdet.layers.overlapping_patch_embed import OverlappingPatchEmbed
 from vitdet.layers.patch_embed import PatchEmbed
 from vitdet.layers.patch_merging import PatchMerging
 from vitdet.layers.self_attention import SelfAttention
+from vitdet.layers.spatial_reduction_attention import SpatialReductionAttention
 from vitdet.layers.window_attention import WindowAttention
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "PatchEmbed",
     "PatchMerging",
     "SelfAttention",
+    "SpatialReductionAttention",
     "WindowAttention",
     "attention",
     "linear_drop_path_rates",
