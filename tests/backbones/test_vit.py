@@ -325,6 +325,43 @@ def test_one_graph_for_torch_compile(mode: str, grad: bool, sizes: list[tuple[in
                 torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.peer
+@pytest.mark.parametrize("size", [(64, 64), (40, 72)])
+@torch.no_grad()
+def test_windows_and_relative_positions_agree_with_transformers(size: tuple[int, int]) -> None:
+    transformers = pytest.importorskip("transformers")
+    config = transformers.VitDetConfig(
+        hidden_size=16,
+        num_hidden_layers=4,
+        num_attention_heads=2,
+        patch_size=8,
+        image_size=64,
+        pretrain_image_size=32,
+        window_size=3,
+        window_block_indices=[0, 2],
+        use_relative_position_embeddings=True,
+        out_features=["stage2", "stage4"],
+    )
+    torch.manual_seed(0)
+    peer = transformers.VitDetBackbone(config).eval()
+    for parameter in peer.parameters():
+        nn.init.normal_(parameter, std=0.3)
+    model = VisionTransformer(
+        **TINY,
+        window_size=3,
+        global_attn_indices=(1, 3),
+        use_rel_pos=True,
+        rel_pos_img_size=64,
+        out_indices=(1, 3),
+        out_strides=None,
+    ).eval()
+    report = load_checkpoint(model, peer.state_dict())
+    assert report.layouts == {"": "transformers"} and not report.missing and not report.resized
+    images = torch.randn(2, 3, *size)
+    for ours, theirs in zip(model(images), peer(images).feature_maps, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-4)
+
+
 @pytest.mark.gpu
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("mode", MODES)
