@@ -94,6 +94,11 @@ def _add_config_arguments(parser: argparse.ArgumentParser) -> None:
 
     parser.add_argument("--data", metavar="DIR", help="a COCO-format folder to use instead")
     parser.add_argument(
+        "--backbone",
+        metavar="NAME",
+        help="use another backbone: swin-small, pvtv2-b2, vit-base, timm:resnet50, ...",
+    )
+    parser.add_argument(
         "--cfg-options",
         nargs="+",
         action=DictAction,
@@ -113,7 +118,12 @@ def _add_run_arguments(parser: argparse.ArgumentParser) -> None:
 def _train(arguments: argparse.Namespace) -> None:
     from vitdet.engine import load_config, train
 
-    config = load_config(arguments.config, data=arguments.data, options=arguments.cfg_options)
+    config = load_config(
+        arguments.config,
+        data=arguments.data,
+        options=arguments.cfg_options,
+        backbone=arguments.backbone,
+    )
     train(
         config,
         arguments.work_dir,
@@ -128,7 +138,12 @@ def _train(arguments: argparse.Namespace) -> None:
 def _test(arguments: argparse.Namespace) -> None:
     from vitdet.engine import load_config, test
 
-    config = load_config(arguments.config, data=arguments.data, options=arguments.cfg_options)
+    config = load_config(
+        arguments.config,
+        data=arguments.data,
+        options=arguments.cfg_options,
+        backbone=arguments.backbone,
+    )
     test(
         config,
         arguments.checkpoint,

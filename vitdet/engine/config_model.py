@@ -2,18 +2,21 @@
 
 import copy
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from mmengine.config import Config
 from mmengine.registry import MODELS, DefaultScope
 
+from vitdet.backbones.backbone import Backbone
 from vitdet.engine.config_types import class_of, parameters_of
 from vitdet.errors import UserError
 
 # Parts whose `num_classes`, if they have one, does not count the classes of the data: a region
 # proposal network tells objects from background, and a backbone's is that of its pre-training.
 _CLASS_AGNOSTIC = {"backbone", "neck", "rpn_head", "data_preprocessor", "train_cfg", "test_cfg"}
+
+SEMANTIC_HEADS = ("decode_head", "auxiliary_head")
 
 
 def set_num_classes(config: Config, num_classes: int, *, override: bool) -> None:
@@ -51,29 +54,60 @@ def _nodes_with_num_classes(node: Any, path: str, scope: str) -> Iterator[tuple[
 
 
 def set_in_channels(config: Config) -> None:
-    """Give the neck the channels of the backbone's feature maps if the config leaves them open."""
-    neck = config["model"].get("neck")
+    """Give neck and heads the channels of the maps they take if the config leaves them open.
+
+    A neck takes all of the backbone's maps; without one, the heads of semantic segmentation take
+    those that their `in_index` names.
+    """
+    model, scope = config["model"], config["default_scope"]
+    neck = model.get("neck")
     if isinstance(neck, Sequence):  # mmdet chains necks (FPN, then a dyhead): the first is fed
         neck = neck[0]
-    if neck is None or neck.get("in_channels") is not None:
-        return
-    if "in_channels" in parameters_of(class_of(neck, config["default_scope"])):
-        neck["in_channels"] = backbone_channels(
-            config["model"]["backbone"], config["default_scope"]
-        )
+    if neck is not None:
+        fed = [(neck, slice(None))]
+    else:
+        fed = [(head, head.get("in_index", -1)) for head in _semantic_heads(model)]
+    for node, index in fed:
+        if node.get("in_channels") is None and "in_channels" in parameters_of(
+            class_of(node, scope) or dict
+        ):
+            channels = backbone_maps(model["backbone"], scope).channels
+            if isinstance(index, Sequence):
+                node["in_channels"] = [channels[i] for i in index]
+            else:
+                picked = channels[index]
+                node["in_channels"] = list(picked) if isinstance(picked, tuple) else picked
 
 
-def backbone_channels(backbone: Mapping[str, Any], scope: str) -> list[int]:
-    """Channels of each feature map of a backbone config, found without allocating its weights.
+def _semantic_heads(model: Mapping[str, Any]) -> Iterator[Any]:
+    for key in SEMANTIC_HEADS:
+        heads = model.get(key) or ()
+        yield from [heads] if isinstance(heads, Mapping) else heads
 
-    Ours carry them as `out_channels`; any other backbone is run once on the meta device.
+
+class BackboneMaps(NamedTuple):
+    """Channels and strides of the maps that a backbone returns."""
+
+    channels: tuple[int, ...]
+    strides: tuple[int, ...]
+
+
+def backbone_maps(backbone: Mapping[str, Any], scope: str) -> BackboneMaps:
+    """What a backbone config returns, found without allocating its weights.
+
+    Ours carry it as `out_channels` and `strides`; any other backbone is run once on the meta
+    device.
     """
     node = copy.deepcopy(backbone)
     node.pop("init_cfg", None)
     with torch.device("meta"), DefaultScope.overwrite_default_scope(scope):
         module = MODELS.build(node)
-        if hasattr(module, "out_channels"):
-            return list(module.out_channels)
+        if isinstance(module, Backbone):
+            return BackboneMaps(tuple(module.out_channels), tuple(module.strides))
         module.eval()  # some of mmdet's return nothing here
+        side = 224
         with torch.no_grad():
-            return [feature.shape[1] for feature in module(torch.empty(1, 3, 224, 224))]
+            maps = module(torch.empty(1, 3, side, side))
+    return BackboneMaps(
+        tuple(one.shape[1] for one in maps), tuple(round(side / one.shape[2]) for one in maps)
+    )
