@@ -52,3 +52,20 @@ def load_config(
     ):  # helper variables: they would go stale in a saved file
         del config._cfg_dict[key]
     return config
+
+
+def load_model_config(
+    path: str | Path, *, num_classes: int = 80, backbone: str | None = None
+) -> Config:
+    """Read a config and complete its model only; its data need not be there.
+
+    `num_classes` counts where the config leaves the number to the data.
+    """
+    config = read_config(path)
+    if "default_scope" not in config:
+        config["default_scope"] = "mmengine"
+    if backbone is not None:
+        swap_backbone(config, backbone)
+    set_num_classes(config, num_classes, override=True)
+    set_in_channels(config)
+    return config
