@@ -8,7 +8,7 @@ from mmengine.logging import print_log
 
 from vitdet import backbones
 from vitdet.engine.backbone_names import NamedBackbone, resolve_backbone
-from vitdet.engine.config_model import SEMANTIC_HEADS, backbone_maps
+from vitdet.engine.config_model import backbone_maps, fed_by_backbone
 from vitdet.engine.config_types import class_of, parameters_of
 from vitdet.errors import UserError
 
@@ -106,15 +106,8 @@ def _is_plain_neck(neck: Any, scope: str) -> bool:
 
 def _reopen_channels(model: ConfigDict) -> None:
     """Forget the numbers that follow from the backbone; `set_in_channels` fills them in."""
-    neck = model.get("neck")
-    if neck is not None:
-        first = neck if isinstance(neck, Mapping) else neck[0]
-        first.pop("in_channels", None)
-        return
-    for key in SEMANTIC_HEADS:
-        heads = model.get(key) or ()
-        for head in [heads] if isinstance(heads, Mapping) else heads:
-            head.pop("in_channels", None)
+    for node in fed_by_backbone(model):
+        node.pop("in_channels", None)
 
 
 def _weights_note(found: NamedBackbone, starts_pretrained: bool) -> str:

@@ -16,8 +16,6 @@ from vitdet.errors import UserError
 # proposal network tells objects from background, and a backbone's is that of its pre-training.
 _CLASS_AGNOSTIC = {"backbone", "neck", "rpn_head", "data_preprocessor", "train_cfg", "test_cfg"}
 
-SEMANTIC_HEADS = ("decode_head", "auxiliary_head")
-
 
 def set_num_classes(config: Config, num_classes: int, *, override: bool) -> None:
     """Give every head that counts classes the number of classes of the data, in place.
@@ -54,35 +52,34 @@ def _nodes_with_num_classes(node: Any, path: str, scope: str) -> Iterator[tuple[
 
 
 def set_in_channels(config: Config) -> None:
-    """Give neck and heads the channels of the maps they take if the config leaves them open.
+    """Give the parts that the backbone feeds its channels, where the config leaves them open.
 
-    A neck takes all of the backbone's maps; without one, the heads of semantic segmentation take
-    those that their `in_index` names.
+    That is the neck, or in a segmentor without one the decode and auxiliary heads.
     """
     model, scope = config["model"], config["default_scope"]
+    fed = [node for node in fed_by_backbone(model) if node.get("in_channels") is None]
+    fed = [node for node in fed if "in_channels" in parameters_of(class_of(node, scope))]
+    if not fed:
+        return
+    channels = list(backbone_maps(model["backbone"], scope).channels)
+    for node in fed:
+        chosen = node.get("in_index")  # of segmentation heads
+        if chosen is None:
+            node["in_channels"] = channels
+        elif isinstance(chosen, Sequence):
+            node["in_channels"] = [channels[index] for index in chosen]
+        else:
+            node["in_channels"] = channels[chosen]
+
+
+def fed_by_backbone(model: Mapping[str, Any]) -> list[Any]:
+    """Nodes of a model config that take the backbone's maps."""
     neck = model.get("neck")
-    if isinstance(neck, Sequence):  # mmdet chains necks (FPN, then a dyhead): the first is fed
-        neck = neck[0]
-    if neck is not None:
-        fed = [(neck, slice(None))]
-    else:
-        fed = [(head, head.get("in_index", -1)) for head in _semantic_heads(model)]
-    for node, index in fed:
-        if node.get("in_channels") is None and "in_channels" in parameters_of(
-            class_of(node, scope) or dict
-        ):
-            channels = backbone_maps(model["backbone"], scope).channels
-            if isinstance(index, Sequence):
-                node["in_channels"] = [channels[i] for i in index]
-            else:
-                picked = channels[index]
-                node["in_channels"] = list(picked) if isinstance(picked, tuple) else picked
-
-
-def _semantic_heads(model: Mapping[str, Any]) -> Iterator[Any]:
-    for key in SEMANTIC_HEADS:
-        heads = model.get(key) or ()
-        yield from [heads] if isinstance(heads, Mapping) else heads
+    if neck is not None:  # mmdet chains necks (FPN, then a dyhead): the first is fed
+        return [neck[0] if isinstance(neck, Sequence) else neck]
+    heads = [model.get("decode_head"), model.get("auxiliary_head")]
+    nodes = [head if isinstance(head, Sequence) else [head] for head in heads if head is not None]
+    return [node for group in nodes for node in group]
 
 
 class BackboneMaps(NamedTuple):
