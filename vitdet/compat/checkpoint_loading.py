@@ -47,31 +47,23 @@ def download_checkpoint(
     """Return the local copy of `url`, downloaded on first use into torch.hub's cache.
 
     The copy lies in a folder named after the URL, for many published files share one name
-    (`model.safetensors`) and torch.hub would return one for another.
+    (`model.safetensors`) and torch.hub would return one for another. `url#sha256=...` states what
+    the file must be; see `vitdet.compat.downloads`.
 
     Raises:
-        UserError: the address cannot be read.
+        UserError: the address cannot be read, or the file is not what was announced.
     """
     import hashlib
-    from http.client import HTTPException
-    from urllib.error import URLError
     from urllib.parse import urlparse
 
     import torch
 
+    from vitdet.compat.downloads import download_file  # its network modules take time to import
+
     folder = Path(folder or Path(torch.hub.get_dir(), "checkpoints"))
     name = Path(urlparse(url).path).name or "checkpoint"
     copy = folder / hashlib.sha256(url.encode()).hexdigest()[:8] / name
-    if not copy.is_file():
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            torch.hub.download_url_to_file(url, str(copy), progress=progress)
-        except (URLError, HTTPException, ConnectionError, TimeoutError) as error:
-            raise UserError(
-                f"{url}: cannot be downloaded ({error}); check the address and the connection, "
-                "or download it by other means and give its path"
-            ) from error
-    return copy
+    return copy if copy.is_file() else download_file(url, copy, progress=progress)
 
 
 def _unpickle(path: Path, map_location: Any) -> Any:

@@ -2,12 +2,13 @@
 
 import copy
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from mmengine.config import Config
 from mmengine.registry import MODELS, DefaultScope
 
+from vitdet.backbones.backbone import Backbone
 from vitdet.engine.config_types import class_of, parameters_of
 from vitdet.errors import UserError
 
@@ -56,11 +57,11 @@ def set_in_channels(config: Config) -> None:
     That is the neck, or in a segmentor without one the decode and auxiliary heads.
     """
     model, scope = config["model"], config["default_scope"]
-    fed = [node for node in _fed_by_backbone(model) if node.get("in_channels") is None]
+    fed = [node for node in fed_by_backbone(model) if node.get("in_channels") is None]
     fed = [node for node in fed if "in_channels" in parameters_of(class_of(node, scope))]
     if not fed:
         return
-    channels = backbone_channels(model["backbone"], scope)
+    channels = list(backbone_maps(model["backbone"], scope).channels)
     for node in fed:
         chosen = node.get("in_index")  # of segmentation heads
         if chosen is None:
@@ -71,7 +72,8 @@ def set_in_channels(config: Config) -> None:
             node["in_channels"] = channels[chosen]
 
 
-def _fed_by_backbone(model: Mapping[str, Any]) -> list[Any]:
+def fed_by_backbone(model: Mapping[str, Any]) -> list[Any]:
+    """Nodes of a model config that take the backbone's maps."""
     neck = model.get("neck")
     if neck is not None:  # mmdet chains necks (FPN, then a dyhead): the first is fed
         return [neck[0] if isinstance(neck, Sequence) else neck]
@@ -80,17 +82,29 @@ def _fed_by_backbone(model: Mapping[str, Any]) -> list[Any]:
     return [node for group in nodes for node in group]
 
 
-def backbone_channels(backbone: Mapping[str, Any], scope: str) -> list[int]:
-    """Channels of each feature map of a backbone config, found without allocating its weights.
+class BackboneMaps(NamedTuple):
+    """Channels and strides of the maps that a backbone returns."""
 
-    Ours carry them as `out_channels`; any other backbone is run once on the meta device.
+    channels: tuple[int, ...]
+    strides: tuple[int, ...]
+
+
+def backbone_maps(backbone: Mapping[str, Any], scope: str) -> BackboneMaps:
+    """What a backbone config returns, found without allocating its weights.
+
+    Ours carry it as `out_channels` and `strides`; any other backbone is run once on the meta
+    device.
     """
     node = copy.deepcopy(backbone)
     node.pop("init_cfg", None)
     with torch.device("meta"), DefaultScope.overwrite_default_scope(scope):
         module = MODELS.build(node)
-        if hasattr(module, "out_channels"):
-            return list(module.out_channels)
+        if isinstance(module, Backbone):
+            return BackboneMaps(tuple(module.out_channels), tuple(module.strides))
         module.eval()  # some of mmdet's return nothing here
+        side = 224
         with torch.no_grad():
-            return [feature.shape[1] for feature in module(torch.empty(1, 3, 224, 224))]
+            maps = module(torch.empty(1, 3, side, side))
+    return BackboneMaps(
+        tuple(one.shape[1] for one in maps), tuple(round(side / one.shape[2]) for one in maps)
+    )
