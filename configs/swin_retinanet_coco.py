@@ -1,7 +1,7 @@
 """RetinaNet with Swin-T on COCO, 1x schedule with multi-scale images: published box AP 42.0.
 
-Source of the figures: Focal Transformer (arXiv:2107.00641, section 4.2), whose authors trained it by
-Swin's recipe; Swin's own publish no RetinaNet.
+Source of the figures: Focal Transformer (arXiv:2107.00641, section 4.2), whose authors trained it
+by Swin's recipe; Swin's own publish no RetinaNet.
 
     tools/dist_train.sh configs/swin_retinanet_coco.py 8
 """
@@ -25,7 +25,6 @@ model.update(
         type=SwinTransformer,
         arch="tiny",
         drop_path_rate=0.2,
-        out_indices=(1, 2, 3),  # the map that RetinaNet leaves out would have a norm in vain
         init_cfg=dict(
             type="Pretrained",
             checkpoint="https://github.com/SwinTransformer/storage/releases/download/v1.0.0/"
@@ -33,8 +32,6 @@ model.update(
         ),
     )
 )
-model["neck"].update(start_level=0)
-
 train_dataloader["dataset"]["pipeline"] = [
     dict(type=LoadImageFromFile),
     dict(type=LoadAnnotations, with_bbox=True),

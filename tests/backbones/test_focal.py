@@ -207,9 +207,7 @@ def test_parameters_and_multiply_adds_are_published_ones(
             model = FocalTransformer(
                 arch, use_conv_embed=use_conv_embed, out_indices=(), final_norm=True
             )
-        count = sum(p.numel() for p in model.parameters()) + 1000 * (
-            model.num_features + 1
-        )
+        count = sum(p.numel() for p in model.parameters()) + 1000 * (model.num_features + 1)
         assert abs(count / 1e6 - expected) < 0.01 * expected
     with torch.device("meta"):
         model = FocalTransformer(arch, final_norm=True).eval()

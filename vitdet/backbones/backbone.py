@@ -27,6 +27,7 @@ class Backbone(BaseModule):
     ceil(W / stride_l)) for any H and W.
 
     Attributes:
+        out_indices: places of the returned maps, of stages or blocks, counted from 0.
         out_channels: channels of each returned map.
         strides: pixels per token of each returned map.
         num_features: channels of the last block's tokens.
@@ -34,6 +35,7 @@ class Backbone(BaseModule):
             there are none, a classifier averages over all.
     """
 
+    out_indices: tuple[int, ...]
     out_channels: tuple[int, ...]
     strides: tuple[int, ...]
     num_features: int
