@@ -116,14 +116,14 @@ class PyramidVisionTransformer(Backbone):
         )
         if final_norm and sr_ratios[-1] != 1:
             raise UserError(
-                f"PyramidVisionTransformer: sr_ratios {tuple(sr_ratios)} reduce the last map, where "
-                "final_norm adds a class token that is no part of it; end them in 1"
+                f"PyramidVisionTransformer: sr_ratios {tuple(sr_ratios)} reduce the last map, to "
+                "which final_norm adds a class token; end them in 1"
             )
         strides = [patch_size * 2**stage for stage in range(len(depths))]
         if pretrain_img_size < strides[-1]:
             raise UserError(
-                f"PyramidVisionTransformer: pretrain_img_size {pretrain_img_size} holds no patch of "
-                f"the last stage; give {strides[-1]} or more"
+                f"PyramidVisionTransformer: pretrain_img_size {pretrain_img_size} holds no patch "
+                f"of the last stage; give {strides[-1]} or more"
             )
         self.out_indices = check_out_indices(out_indices, len(depths), "PyramidVisionTransformer")
         self.out_channels = tuple(embed_dims[index] for index in self.out_indices)
@@ -249,9 +249,7 @@ class PVTStage(nn.Module):
 class PVTBlock(nn.Module):
     """Attention and a feed-forward network, each normalized before and added after."""
 
-    def __init__(
-        self, dim: int, attn: nn.Module, mlp: nn.Module, *, drop_path_rate: float
-    ) -> None:
+    def __init__(self, dim: int, attn: nn.Module, mlp: nn.Module, *, drop_path_rate: float) -> None:
         super().__init__()
         self.norm1 = nn.LayerNorm(dim, eps=EPS)
         self.attn = attn

@@ -5,9 +5,7 @@ from vitdet.checkpoints.pvt_official import RENAMES
 
 
 def recognises(state: StateDict) -> bool:
-    return (
-        "patch_embed1.proj.weight" in state and "block1.0.mlp.dwconv.dwconv.weight" in state
-    )
+    return "patch_embed1.proj.weight" in state and "block1.0.mlp.dwconv.dwconv.weight" in state
 
 
 def convert(state: StateDict) -> Converted:

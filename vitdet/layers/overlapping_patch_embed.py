@@ -8,9 +8,7 @@ class OverlappingPatchEmbed(nn.Module):
 
     def __init__(self, patch_size: int, dim: int, *, stride: int, in_channels: int = 3) -> None:
         super().__init__()
-        self.proj = nn.Conv2d(
-            in_channels, dim, patch_size, stride=stride, padding=patch_size // 2
-        )
+        self.proj = nn.Conv2d(in_channels, dim, patch_size, stride=stride, padding=patch_size // 2)
         self.norm = nn.LayerNorm(dim)
 
     def forward(self, x: Tensor) -> Tensor:
