@@ -46,8 +46,12 @@ class Backbone(BaseModule):
     def init_weights(self) -> None:
         """Initialize at random as published, then as `init_cfg` says."""
         if not self.is_init:
-            self.apply(init_transformer_weights)
+            self.apply(self.init_module)
         super().init_weights()
+
+    def init_module(self, module: nn.Module) -> None:
+        """Initialize one module as published, without those inside it."""
+        init_transformer_weights(module)
 
     def forward_tokens(self, images: Tensor) -> Tensor:
         """Compute what a classifier reads.
@@ -60,6 +64,33 @@ class Backbone(BaseModule):
             backbone was built with `final_norm=True`; class tokens come first.
         """
         raise NotImplementedError
+
+    def heights_of_parameters(self) -> dict[str, int]:
+        """Tell how far below the heads each parameter stands, for learning rates by depth.
+
+        Blocks are the entries of module lists named `blocks`, in the order they are registered in,
+        which is the order they run in.
+
+        Returns:
+            name -> 0 after the last block, 1 in the last, and so on; what stands between two blocks
+            counts as the lower one, and what stands before the first is one above all blocks;
+            empty where there are no such blocks.
+        """
+        blocks = [
+            f"{name}.{index}"
+            for name, module in self.named_modules()
+            if name.rpartition(".")[2] == "blocks" and isinstance(module, nn.ModuleList)
+            for index in range(len(module))
+        ]
+        if not blocks:
+            return {}
+        heights, height, last = {}, len(blocks) + 1, f"{blocks[-1]}."
+        for name, module in self.named_modules():
+            height -= name in blocks
+            is_behind = height == 1 and not f"{name}.".startswith(last)
+            for parameter, _ in module.named_parameters(prefix=name, recurse=False):
+                heights[parameter] = height - is_behind
+        return heights
 
     def freeze(self) -> None:
         """Take gradients from the frozen parts and set them to evaluation mode, if any."""

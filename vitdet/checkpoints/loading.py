@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from vitdet.backbones.backbone import Backbone
 from vitdet.checkpoints.families import FAMILIES
 from vitdet.checkpoints.files import read_checkpoint
+from vitdet.checkpoints.identify import identify
 from vitdet.checkpoints.layout import Converted, Family, StateDict
 from vitdet.checkpoints.report import LoadReport, first_names
 from vitdet.errors import UserError
@@ -59,7 +60,36 @@ def load_checkpoint(
         model = model.module
 
     report = LoadReport(str(source), type(model).__name__)
-    state = _part_under_prefix(_unwrap(checkpoint, report), prefix, model, report)
+    state = model_weights(checkpoint, report.source)
+    accepted = _fill_in(report, model, state, prefix, new_classes)
+    model.load_state_dict(accepted, strict=False)
+    return report
+
+
+def try_load(
+    model: nn.Module, state: StateDict, *, source: str, new_classes: bool = True
+) -> tuple[LoadReport, str | None]:
+    """What `load_checkpoint` would do with `state`, and why it would refuse, if it would.
+
+    The model is left as it is, and may be on the meta device.
+    """
+    report = LoadReport(source, type(model).__name__)
+    try:
+        _fill_in(report, model, state, None, new_classes)
+    except UserError as error:
+        return report, str(error)
+    return report, None
+
+
+def _fill_in(
+    report: LoadReport,
+    model: nn.Module,
+    state: StateDict,
+    prefix: str | None,
+    new_classes: bool,
+) -> dict[str, Tensor]:
+    """Complete the report and return what goes into the model. Raises UserError, see above."""
+    state = _part_under_prefix(state, prefix, model, report)
     state, optional = _convert_our_modules(model, state, report)
     accepted = _match_shapes(model, state, report, new_classes)
     parameters = {name for name, _ in model.named_parameters()}
@@ -68,18 +98,22 @@ def load_checkpoint(
         has_other_classes=bool(report.mismatched)
         and all(_differ_in_classes(model, key, *s) for key, s in report.mismatched.items()),
     )
-    model.load_state_dict(accepted, strict=False)
-    return report
+    return accepted
 
 
-def _unwrap(checkpoint: Mapping[str, Any], report: LoadReport) -> StateDict:
+def model_weights(checkpoint: Mapping[str, Any], source: str) -> StateDict:
+    """The tensors of a checkpoint without what trainers, DDP and torch.compile wrap around them.
+
+    Raises:
+        UserError: there are none.
+    """
     for wrapper in WRAPPERS:
         if isinstance(checkpoint.get(wrapper), Mapping):
             checkpoint = checkpoint[wrapper]
     state = {key: value for key, value in checkpoint.items() if isinstance(value, Tensor)}
     if not state:
         keys = first_names([str(key) for key in checkpoint])
-        raise UserError(f"{report.source} holds no weights, only {keys}; give a model's checkpoint")
+        raise UserError(f"{source} holds no weights, only {keys}; give a model's checkpoint")
     for prefix in KEY_PREFIXES:
         if all(key.startswith(prefix) for key in state):
             state = {key.removeprefix(prefix): value for key, value in state.items()}
@@ -151,11 +185,21 @@ def _convert(part: StateDict, family: Family, name: str, report: LoadReport) -> 
         if layout.recognises(part):
             report.layouts[name] = layout.name
             return layout.convert(part)
+    other = identify(part)
+    if other is not None:
+        raise UserError(
+            f"{report.source} is {other}, the {name or 'model'} is a {_class_name(family)}; give "
+            f"one of a {_class_name(family)}, or build a {other.cls.__name__}"
+        )
     known = ", ".join(layout.name for layout in family.layouts)
     raise UserError(
         f"{report.source} is no checkpoint for {name or report.model}: its keys "
         f"({first_names(list(part))}) are of none of the layouts {known}"
     )
+
+
+def _class_name(family: Family) -> str:
+    return next(cls.__name__ for cls, known in FAMILIES.items() if known is family)
 
 
 def _drop_spare(converted: Converted, family: Family, target: StateDict) -> None:
@@ -169,14 +213,15 @@ def _resize(state: dict[str, Tensor], family: Family, target: StateDict) -> list
     """Interpolate, in place, the entries whose shape may differ; return their names."""
     resized = []
     for key, tensor in state.items():
-        resizer = family.resizers.get(key.rpartition(".")[2])
+        resizer = family.resizers.get(key) or family.resizers.get(key.rpartition(".")[2])
         if resizer is None or key not in target or tensor.shape == target[key].shape:
             continue
         try:
             state[key] = resizer(tensor, tuple(target[key].shape))
         except ValueError:
             continue  # reported as of another shape
-        resized.append(key)
+        if tensor.ndim == state[key].ndim:  # else it was only laid out
+            resized.append(key)
     return resized
 
 
