@@ -1,4 +1,4 @@
-"""PVT v2 (B1): ours against timm's, mmdet's and transformers', the same maps, the same weights."""
+"""Our PVT v2 B1 against timm's, mmdet's and transformers': same maps from the same weights."""
 
 import functools
 import re

@@ -121,14 +121,31 @@ def test_text_configs_find_it(kind: str) -> None:
 
 @pytest.mark.parametrize("grad", [False, True])
 def test_one_graph_for_torch_compile(kind: str, grad: bool) -> None:
-    """Captured whole, for one size and then for any; needs no C++ compiler this way."""
-    model = tiny(kind).eval()
-    compiled = torch.compile(model, fullgraph=True, backend="aot_eager")
+    torch.compiler.reset()
+    model = tiny(kind, depths=(1, 1)).eval()
+    compiled = torch.compile(model, fullgraph=True, backend="eager")
+    images = torch.randn(2, 3, 33, 40)
     with torch.set_grad_enabled(grad):
-        for size in ((33, 40), (48, 28), (64, 90)):
-            images = torch.randn(2, 3, *size)
-            for ours, theirs in zip(compiled(images), model(images), strict=True):
-                torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
+        for ours, theirs in zip(compiled(images), model(images), strict=True):
+            torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.slow
+def test_one_more_graph_for_all_sizes_that_heads_pad_to(kind: str) -> None:
+    torch.compiler.reset()
+    graphs: list[torch.fx.GraphModule] = []
+
+    def keep(graph: torch.fx.GraphModule, inputs: list) -> torch.fx.GraphModule:
+        graphs.append(graph)
+        return graph
+
+    model = tiny(kind, depths=(1, 1)).eval()
+    compiled = torch.compile(model, fullgraph=True, backend=keep)
+    for size in ((64, 96), (96, 160), (160, 64), (128, 128)):
+        images = torch.randn(2, 3, *size)
+        for ours, theirs in zip(compiled(images), model(images), strict=True):
+            torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
+    assert len(graphs) == 2
 
 
 @pytest.mark.gpu

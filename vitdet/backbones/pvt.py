@@ -116,8 +116,8 @@ class PyramidVisionTransformer(Backbone):
         )
         if final_norm and sr_ratios[-1] != 1:
             raise UserError(
-                f"PyramidVisionTransformer: sr_ratios {tuple(sr_ratios)} reduce the last map, "
-                "where final_norm adds a class token that is no part of it; end them in 1"
+                f"PyramidVisionTransformer: sr_ratios {tuple(sr_ratios)} reduce the last map, to "
+                "which final_norm adds a class token; end them in 1"
             )
         strides = [patch_size * 2**stage for stage in range(len(depths))]
         if pretrain_img_size < strides[-1]:
