@@ -260,19 +260,10 @@ def test_one_graph_for_torch_compile(grad: bool) -> None:
     """Captured whole and rewritten without mutations; needs no C++ compiler this way."""
     model = tiny().eval()
     compiled = torch.compile(model, fullgraph=True, backend="aot_eager")
-    for size in ((45, 48), (61, 40)):
-        images = torch.randn(2, 3, *size)
-        with torch.set_grad_enabled(grad):
-            for ours, theirs in zip(compiled(images), model(images), strict=True):
-                torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
-
-
-def test_exported_program_computes_the_same() -> None:
-    model = tiny().eval()
-    images = torch.randn(1, 3, 45, 48)
-    program = torch.export.export(model, (images,))
-    for ours, theirs in zip(program.module()(images), model(images), strict=True):
-        torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-5)
+    images = torch.randn(2, 3, 45, 48)
+    with torch.set_grad_enabled(grad):
+        for ours, theirs in zip(compiled(images), model(images), strict=True):
+            torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
 
 
 def gradients(model: nn.Module, maps: tuple[Tensor, ...]) -> list[Tensor]:

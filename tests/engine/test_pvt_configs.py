@@ -69,7 +69,8 @@ def test_a_training_step_and_a_prediction(
 ) -> None:
     path = CONFIGS / f"{family}_{detector}_coco.py"
     config: Config = load_config(path, data=data, options=TINY | heads)
-    assert list(config.model.neck.in_channels) == [8, 16, 24, 32]
+    channels = [16, 24, 32] if detector == "retinanet" else [8, 16, 24, 32]
+    assert list(config.model.neck.in_channels) == channels
     with DefaultScope.overwrite_default_scope("mmdet"):
         model = MODELS.build(config.model)
     torch.manual_seed(0)

@@ -111,7 +111,7 @@ class FocalTransformer(Backbone):
         size = published_size(ARCHS, arch, "FocalTransformer")
         embed_dims = embed_dims or size.embed_dims
         depths = depths or size.depths
-        num_heads = num_heads or size.num_heads
+        num_heads = _per_stage(num_heads or size.num_heads, len(depths), "num_heads")
         windows = _windows(
             len(depths),
             first_map=_map_sides(pretrain_img_size, patch_size),
@@ -120,7 +120,6 @@ class FocalTransformer(Backbone):
             focal_windows=focal_windows,
             expand_sizes=expand_sizes,
         )
-        num_heads = _per_stage(num_heads, len(depths), "num_heads")
         dims = [embed_dims * 2**stage for stage in range(len(depths))]
         self.out_indices = check_out_indices(out_indices, len(depths), "FocalTransformer")
         self.out_channels = tuple(dims[index] for index in self.out_indices)

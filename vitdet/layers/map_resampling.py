@@ -30,5 +30,8 @@ def resample_map(x: Tensor, stride: int, out_stride: int, image_size: Sequence[i
     if stride == out_stride:
         return x[..., : size[0], : size[1]]
     scale = stride / out_stride
-    # F.interpolate takes either the size or the scale.
-    return torch.ops.aten.upsample_bilinear2d.default(x, size, False, scale, scale)
+    # F.interpolate takes either the size or the scale. The function below takes both, but copies a
+    # map that has the size asked for, whatever the scale: then one row more is asked for.
+    rows = size[0] + 1 if x.shape[2] == size[0] else size[0]
+    resampled = torch.ops.aten.upsample_bilinear2d.default(x, [rows, size[1]], False, scale, scale)
+    return resampled[:, :, : size[0]]
