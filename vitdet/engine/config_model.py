@@ -69,7 +69,8 @@ def backbone_channels(backbone: Mapping[str, Any], scope: str) -> list[int]:
     Ours carry them as `out_channels`; any other backbone is run once on the meta device.
     """
     node = copy.deepcopy(backbone)
-    node.pop("init_cfg", None)
+    for key in ("init_cfg", "pretrained"):
+        node.pop(key, None)
     with torch.device("meta"), DefaultScope.overwrite_default_scope(scope):
         module = MODELS.build(node)
         if hasattr(module, "out_channels"):
