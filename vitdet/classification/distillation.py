@@ -1,5 +1,6 @@
-"""Learning from a teacher's predictions (Touvron et al., "Training data-efficient image transformers
-& distillation through attention", ICML 2021, arXiv:2012.12877, section 4)."""
+"""Learning from a teacher's predictions (Touvron et al., "Training data-efficient image
+transformers & distillation through attention", ICML 2021, arXiv:2012.12877, section 4).
+"""
 
 from typing import Any, Literal
 

@@ -1,4 +1,4 @@
-"""Images sorted into folders by class, as ImageNet comes: `train/<class>/*.jpg`, `val/<class>/...`."""
+"""Images sorted into folders by class, as ImageNet comes: `train/<class>/*.jpg`, `val/...`."""
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence

@@ -30,7 +30,7 @@ class LoadImage(LoadImageFromFile):
 
 @TRANSFORMS.register_module()
 class ToPIL(BaseTransform):
-    """Turns BGR pixels (H, W, 3) into a Pillow image, on which torchvision's transforms are fast."""
+    """Turns BGR pixels (H, W, 3) into a Pillow image, which torchvision works on fast."""
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         return {**results, "img": Image.fromarray(results["img"][..., ::-1].astype("uint8"))}

@@ -10,8 +10,8 @@ from torch.utils.data import Dataset, Sampler
 
 @DATA_SAMPLERS.register_module(name="vitdet.RepeatedAugmentation")
 class RepeatedAugmentation(Sampler):
-    """Draws `num_repeats` copies of each image in a row (Hoffer et al., CVPR 2020, arXiv:1901.09335;
-    Berman et al., arXiv:1902.05509), as DeiT is trained.
+    """Draws `num_repeats` copies of each image in a row, as DeiT is trained (Hoffer et al., CVPR
+    2020, arXiv:1901.09335; Berman et al., arXiv:1902.05509).
 
     An epoch stays as long as without: it shows a `num_repeats`-th of the images. The copies go to
     different processes where there are several.

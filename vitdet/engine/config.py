@@ -20,9 +20,10 @@ def load_config(
     """Read a config and complete it: nothing in it has to be computed by hand.
 
     `path` is a file, or the name of a config that ships with vitdet. `data` points it at another
-    COCO-format folder, or a classifier's at another folder of class folders. `options` are dotted overrides (`{"model.backbone.arch": "small"}`) and have
-    the last word. Class names come from the data where the config leaves them open, every `num_classes` from the class names, the neck's `in_channels` from the backbone; data sets
-    that can be generated are generated.
+    COCO-format folder, or a classifier's at another folder of class folders. `options` are dotted
+    overrides (`{"model.backbone.arch": "small"}`) and have the last word. Class names come from the
+    data where the config leaves them open, every `num_classes` from the class names, the neck's
+    `in_channels` from the backbone; data sets that can be generated are generated.
 
     Raises:
         UserError: in one line, whatever of this does not fit: the file, an option, the data.

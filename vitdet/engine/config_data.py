@@ -39,14 +39,16 @@ def use_folder(config: Config, folder: str | Path) -> None:
     """Point every loader and evaluator at a folder, in place: of COCO's format, or of a
     classifier's, where each class has a folder of images.
 
-    In the former case they become our `CocoDataset` and `CocoMetric`, whatever they were: mmdet's take the order of
-    classes from each file by itself, and generated data sets have no other folder.
+    In the former case they become our `CocoDataset` and `CocoMetric`, whatever they were: mmdet's
+    take the order of classes from each file by itself, and generated data sets have no other
+    folder.
 
     Raises:
         UserError: no annotation files, or no class folders, are found in `folder`.
     """
     if _tells_classes(config):
-        return _use_image_folder(config, folder)
+        _use_image_folder(config, folder)
+        return
     found = find_coco(Path(folder))
     for part, node in datasets_of(config):
         ann_file, image_dir = (

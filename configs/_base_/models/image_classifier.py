@@ -1,4 +1,4 @@
-"""A classifier without its backbone, trained on mixed images as DeiT is (arXiv:2012.12877, table 9).
+"""A classifier without its backbone, trained on mixed images as DeiT is (arXiv:2012.12877).
 
 Class names and their number follow from the data.
 """
