@@ -2,5 +2,6 @@
 
 from vitdet.backbones.swin import SwinTransformer
 from vitdet.backbones.timm import TimmBackbone
+from vitdet.backbones.vit import VisionTransformer
 
-__all__ = ["SwinTransformer", "TimmBackbone"]
+__all__ = ["SwinTransformer", "TimmBackbone", "VisionTransformer"]

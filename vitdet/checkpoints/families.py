@@ -2,11 +2,14 @@
 
 from torch import nn
 
-from vitdet.backbones import SwinTransformer, TimmBackbone
-from vitdet.checkpoints import swin, timm_backbone
+from vitdet.backbones import SwinTransformer, TimmBackbone, VisionTransformer
+from vitdet.checkpoints import swin, timm_backbone, vit
 from vitdet.checkpoints.layout import Family
 
-FAMILIES: dict[type[nn.Module], Family] = {SwinTransformer: swin.FAMILY}
+FAMILIES: dict[type[nn.Module], Family] = {
+    SwinTransformer: swin.FAMILY,
+    VisionTransformer: vit.FAMILY,
+}
 """Models whose layouts are known from keys alone."""
 
 

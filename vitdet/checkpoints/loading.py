@@ -184,14 +184,15 @@ def _resize(state: dict[str, Tensor], family: Family, target: StateDict) -> list
     """Interpolate, in place, the entries whose shape may differ; return their names."""
     resized = []
     for key, tensor in state.items():
-        resizer = family.resizers.get(key.rpartition(".")[2])
+        resizer = family.resizers.get(key) or family.resizers.get(key.rpartition(".")[2])
         if resizer is None or key not in target or tensor.shape == target[key].shape:
             continue
         try:
             state[key] = resizer(tensor, tuple(target[key].shape))
         except ValueError:
             continue  # reported as of another shape
-        resized.append(key)
+        if tensor.ndim == state[key].ndim:  # else it was only laid out
+            resized.append(key)
     return resized
 
 

@@ -51,16 +51,33 @@ def _nodes_with_num_classes(node: Any, path: str, scope: str) -> Iterator[tuple[
 
 
 def set_in_channels(config: Config) -> None:
-    """Give the neck the channels of the backbone's feature maps if the config leaves them open."""
-    neck = config["model"].get("neck")
-    if isinstance(neck, Sequence):  # mmdet chains necks (FPN, then a dyhead): the first is fed
-        neck = neck[0]
-    if neck is None or neck.get("in_channels") is not None:
+    """Give the parts that the backbone feeds its channels, where the config leaves them open.
+
+    That is the neck, or in a segmentor without one the decode and auxiliary heads.
+    """
+    model, scope = config["model"], config["default_scope"]
+    fed = [node for node in _fed_by_backbone(model) if node.get("in_channels") is None]
+    fed = [node for node in fed if "in_channels" in parameters_of(class_of(node, scope))]
+    if not fed:
         return
-    if "in_channels" in parameters_of(class_of(neck, config["default_scope"])):
-        neck["in_channels"] = backbone_channels(
-            config["model"]["backbone"], config["default_scope"]
-        )
+    channels = backbone_channels(model["backbone"], scope)
+    for node in fed:
+        chosen = node.get("in_index")  # of segmentation heads
+        if chosen is None:
+            node["in_channels"] = channels
+        elif isinstance(chosen, Sequence):
+            node["in_channels"] = [channels[index] for index in chosen]
+        else:
+            node["in_channels"] = channels[chosen]
+
+
+def _fed_by_backbone(model: Mapping[str, Any]) -> list[Any]:
+    neck = model.get("neck")
+    if neck is not None:  # mmdet chains necks (FPN, then a dyhead): the first is fed
+        return [neck[0] if isinstance(neck, Sequence) else neck]
+    heads = [model.get("decode_head"), model.get("auxiliary_head")]
+    nodes = [head if isinstance(head, Sequence) else [head] for head in heads if head is not None]
+    return [node for group in nodes for node in group]
 
 
 def backbone_channels(backbone: Mapping[str, Any], scope: str) -> list[int]:

@@ -7,8 +7,15 @@ from torch import Tensor
 LONG_SEQUENCE = 1024  # tokens
 
 
-def attention(query: Tensor, key: Tensor, value: Tensor, *, bias: Tensor | None = None) -> Tensor:
-    """Softmax(query key^T / sqrt(D) + bias) value, in the faster of two forms.
+def attention(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    *,
+    bias: Tensor | None = None,
+    scale: float | None = None,
+) -> Tensor:
+    """Softmax(scale query key^T + bias) value, in the faster of two forms.
 
     Args:
         query: (B, num_heads, N, D).
@@ -16,20 +23,26 @@ def attention(query: Tensor, key: Tensor, value: Tensor, *, bias: Tensor | None 
         value: (B, num_heads, M, D).
         bias: added to the logits, of their dtype, broadcastable to (B, num_heads, N, M). For the
             fused GPU kernels each row should start at a multiple of 8 elements, or they pad a copy.
+        scale: 1 / sqrt(D) where it is None.
 
     Returns:
         (B, num_heads, N, D).
     """
     if _prefers_explicit(query, key, value, bias):
-        return explicit_attention(query, key, value, bias=bias)
-    return F.scaled_dot_product_attention(query, key, value, attn_mask=bias)
+        return explicit_attention(query, key, value, bias=bias, scale=scale)
+    return F.scaled_dot_product_attention(query, key, value, attn_mask=bias, scale=scale)
 
 
 def explicit_attention(
-    query: Tensor, key: Tensor, value: Tensor, *, bias: Tensor | None = None
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    *,
+    bias: Tensor | None = None,
+    scale: float | None = None,
 ) -> Tensor:
     """The same as products and a softmax; shapes as in `attention`."""
-    scale = query.shape[-1] ** -0.5
+    scale = query.shape[-1] ** -0.5 if scale is None else scale
     if bias is None:
         logits = (query * scale) @ key.transpose(-2, -1)
     else:
