@@ -11,10 +11,7 @@ gradients, drop path 0.2; 0.3 for "small", 0.5 for "base"): Liu et al. 2021 (arX
 from mmengine.config import read_base
 
 with read_base():
-    from ._base_.datasets.imagenet import *
-    from ._base_.default_runtime import *
-    from ._base_.models.image_classifier import *
-    from ._base_.schedules.adamw_300e import *
+    from ._base_.classifier_imagenet import *
 
 from vitdet.backbones import SwinTransformer
 
