@@ -17,7 +17,7 @@ with read_base():
     from ._base_.schedules.adamw_300e import *
 
 from mmengine.dataset import DefaultSampler
-from torchvision.transforms.v2 import ColorJitter, RandomHorizontalFlip, RandomResizedCrop, Resize
+from torchvision.transforms.v2 import RandomHorizontalFlip, RandomResizedCrop, Resize
 
 from vitdet.backbones import SwinTransformer
 from vitdet.datasets import LoadImage, PackImage, ShapeImages, ToPIL
@@ -34,6 +34,7 @@ model.update(
         final_norm=True,
         out_indices=(),
     ),
+    label_smoothing=0.0,
     batch_augments=[],
 )
 model["data_preprocessor"].update(augments=[])
@@ -41,9 +42,8 @@ model["data_preprocessor"].update(augments=[])
 train_pipeline = [
     dict(type=LoadImage),
     dict(type=ToPIL),
-    dict(type=RandomResizedCrop, size=80, scale=(0.6, 1.0)),
+    dict(type=RandomResizedCrop, size=80, scale=(0.7, 1.0), ratio=(0.8, 1.25)),
     dict(type=RandomHorizontalFlip),
-    dict(type=ColorJitter, brightness=0.2, contrast=0.2),
     dict(type=PackImage),
 ]
 test_pipeline = [
@@ -53,7 +53,7 @@ test_pipeline = [
     dict(type=PackImage),
 ]
 train_dataloader = dict(
-    batch_size=32,
+    batch_size=16,
     num_workers=0,
     sampler=dict(type=DefaultSampler, shuffle=True),
     dataset=dict(
@@ -89,5 +89,5 @@ optim_wrapper.merge(
 )
 param_scheduler[0].update(by_epoch=False, end=100, convert_to_iter_based=False)
 param_scheduler[1].update(begin=0, T_max=10)
-auto_scale_lr.update(base_batch_size=32)
+auto_scale_lr.update(base_batch_size=16)
 randomness = dict(seed=0)

@@ -16,7 +16,7 @@ from vitdet.datasets.shape_kinds import CLUTTER, KINDS, Kind, Pixels, band, colo
 
 SUBPIXEL = 16  # points lie on a grid of 1/16 pixel
 SIDES = (0.08, 0.5)  # of a thing's visible box, as shares of the image
-SIDES_ALONE = (0.2, 0.95)  # where it is the only one
+SIDES_ALONE = (0.3, 0.95)  # where it is the only one
 LEAST_VISIBLE = 0.3  # what shows less is not placed: nobody would label it
 MARGIN = 6  # pixels painted around a thing, for its soft edge and its shadow
 
