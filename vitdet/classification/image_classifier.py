@@ -58,10 +58,13 @@ class ImageClassifier(BaseModel):
         self.backbone = MODELS.build(backbone) if isinstance(backbone, dict) else backbone
         self.num_classes = num_classes
         self.label_smoothing = label_smoothing
-        self.batch_augments = [
-            TRANSFORMS.build(augment) if isinstance(augment, dict) else augment
-            for augment in batch_augments
-        ]
+        with torch.device(
+            "cpu"
+        ):  # torchvision draws its numbers there, wherever the model is built
+            self.batch_augments = [
+                TRANSFORMS.build(augment) if isinstance(augment, dict) else augment
+                for augment in batch_augments
+            ]
         if isinstance(distillation, dict):
             distillation = MODELS.build(distillation)
         self.distillation = distillation
