@@ -6,6 +6,7 @@ from vitdet.backbones.pvt_v2 import PyramidVisionTransformerV2
 from vitdet.backbones.sequencer import Sequencer2D
 from vitdet.backbones.swin import SwinTransformer
 from vitdet.backbones.swin_v2 import SwinTransformerV2
+from vitdet.backbones.timm import TimmBackbone
 from vitdet.backbones.tnt import TNT
 from vitdet.backbones.vit import VisionTransformer
 
@@ -17,5 +18,6 @@ __all__ = [
     "Sequencer2D",
     "SwinTransformer",
     "SwinTransformerV2",
+    "TimmBackbone",
     "VisionTransformer",
 ]

@@ -43,7 +43,7 @@ class Backbone(BaseModule):
 
     def __init__(self, init_cfg: InitConfig = None) -> None:
         configs = init_cfg if isinstance(init_cfg, list) else [init_cfg] if init_cfg else []
-        super().__init__([_with_our_loader(config) for config in configs] or None)
+        super().__init__([with_our_loader(config) for config in configs] or None)
 
     def init_weights(self) -> None:
         """Initialize at random as published, then as `init_cfg` says."""
@@ -104,7 +104,8 @@ class Backbone(BaseModule):
         return self
 
 
-def _with_our_loader(config: dict[str, Any]) -> dict[str, Any]:
+def with_our_loader(config: dict[str, Any]) -> dict[str, Any]:
+    """Return an entry of `init_cfg` with mmengine's loader of checkpoints exchanged for ours."""
     if config["type"] in ("Pretrained", PretrainedInit):
         return {**config, "type": "vitdet.Pretrained"}
     return config

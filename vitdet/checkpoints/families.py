@@ -10,9 +10,10 @@ from vitdet.backbones import (
     Sequencer2D,
     SwinTransformer,
     SwinTransformerV2,
+    TimmBackbone,
     VisionTransformer,
 )
-from vitdet.checkpoints import focal, pvt, pvt_v2, sequencer, swin, swin_v2, tnt, vit
+from vitdet.checkpoints import focal, pvt, pvt_v2, sequencer, swin, swin_v2, timm_backbone, tnt, vit
 from vitdet.checkpoints.layout import Family
 
 FAMILIES: dict[type[nn.Module], Family] = {
@@ -25,3 +26,16 @@ FAMILIES: dict[type[nn.Module], Family] = {
     TNT: tnt.FAMILY,
     VisionTransformer: vit.FAMILY,
 }
+"""Models whose layouts are known from keys alone."""
+
+
+def has_family(module: nn.Module) -> bool:
+    """Whether published checkpoints of this very module are known."""
+    return type(module) in FAMILIES or isinstance(module, TimmBackbone)
+
+
+def family_of(module: nn.Module) -> Family:
+    """Return all that is known about checkpoints of a module that `has_family`."""
+    if isinstance(module, TimmBackbone):  # its keys are those of whichever model it holds
+        return timm_backbone.family_of(module)
+    return FAMILIES[type(module)]

@@ -115,7 +115,8 @@ def backbone_maps(backbone: Mapping[str, Any], scope: str) -> BackboneMaps:
     device.
     """
     node = copy.deepcopy(backbone)
-    node.pop("init_cfg", None)
+    for key in ("init_cfg", "pretrained"):
+        node.pop(key, None)
     with torch.device("meta"), DefaultScope.overwrite_default_scope(scope):
         module = MODELS.build(node)
         if isinstance(module, Backbone):
