@@ -45,19 +45,14 @@ class Rescaled(Plain):
         self.out_channels = (ARCHS[arch],) * len(self.strides)
 
 
-class SimpleFeaturePyramid(nn.Module):
-    def __init__(self, in_channels: list[int], out_channels: int, *, num_outs: int) -> None:
-        super().__init__()
-
-
 @pytest.fixture
 def families(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two more families and the neck of plain transformers, whatever this vitdet has."""
+    """Two more families."""
     monkeypatch.setattr(backbones, "Plain", Plain, raising=False)
     monkeypatch.setattr(backbones, "Rescaled", Rescaled, raising=False)
     monkeypatch.setitem(FAMILIES, "plain", NamedFamily("Plain", "s", {"small": "http://x/s.pth"}))
     monkeypatch.setitem(FAMILIES, "plain-rescaled", NamedFamily("Rescaled", "s", {}))
-    for cls in (Plain, Rescaled, SimpleFeaturePyramid):
+    for cls in (Plain, Rescaled):
         monkeypatch.setitem(MODELS.module_dict, cls.__name__, cls)
 
 
