@@ -258,7 +258,8 @@ def test_text_configs_find_it() -> None:
 @pytest.mark.parametrize("grad", [False, True])
 def test_one_graph_for_torch_compile(grad: bool) -> None:
     """Captured whole and rewritten without mutations; needs no C++ compiler this way."""
-    model = tiny().eval()
+    one_block = dict(depths=(1,), num_heads=(2,), focal_windows=3, out_indices=(0,))
+    model = tiny(**one_block).eval()
     compiled = torch.compile(model, fullgraph=True, backend="aot_eager")
     images = torch.randn(2, 3, 45, 48)
     with torch.set_grad_enabled(grad):
