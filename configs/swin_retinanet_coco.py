@@ -1,7 +1,7 @@
 """RetinaNet with Swin-T on COCO, 1x schedule with multi-scale images: published box AP 42.0.
 
-Source of the figures: Focal Transformer (arXiv:2107.00641, section 4.2), whose authors trained it by
-Swin's recipe; Swin's own publish no RetinaNet.
+Source of the figures: Focal Transformer (arXiv:2107.00641, section 4.2), whose authors trained it
+by Swin's recipe; Swin's own publish no RetinaNet.
 
     tools/dist_train.sh configs/swin_retinanet_coco.py 8
 """
