@@ -25,7 +25,6 @@ model.update(
         type=SwinTransformer,
         arch="tiny",
         drop_path_rate=0.2,
-        out_indices=(1, 2, 3),  # the map that RetinaNet leaves out would have a norm in vain
         init_cfg=dict(
             type="Pretrained",
             checkpoint="https://github.com/SwinTransformer/storage/releases/download/v1.0.0/"
@@ -33,8 +32,6 @@ model.update(
         ),
     )
 )
-model["neck"].update(start_level=0)
-
 train_dataloader["dataset"]["pipeline"] = [
     dict(type=LoadImageFromFile),
     dict(type=LoadAnnotations, with_bbox=True),

@@ -118,7 +118,11 @@ def _add_inspect(commands: Any) -> None:
 def _add_config_arguments(parser: argparse.ArgumentParser) -> None:
     from mmengine.config import DictAction
 
-    parser.add_argument("--data", metavar="DIR", help="a COCO-format folder to use instead")
+    parser.add_argument(
+        "--data",
+        metavar="DIR",
+        help="other data: a COCO-format folder, or folders of images by class",
+    )
     parser.add_argument(
         "--backbone",
         metavar="NAME",

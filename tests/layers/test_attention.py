@@ -84,3 +84,10 @@ def test_form_follows_dtype_and_need_of_gradient(
     with torch.set_grad_enabled(is_trained):
         attention(query, key, value, bias=bias)
     assert bool(called) == is_explicit
+
+
+def test_scale_takes_the_place_of_the_root() -> None:
+    query, key, value, bias = inputs(torch.float32, (1, 3, 5, 7))
+    expected = attention(query * 8**0.5, key, value, bias=bias)
+    for form in (attention, explicit_attention):
+        torch.testing.assert_close(form(query, key, value, bias=bias, scale=1.0), expected)

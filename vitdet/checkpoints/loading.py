@@ -9,7 +9,7 @@ from mmengine.model import is_model_wrapper
 from torch import Tensor, nn
 
 from vitdet.backbones.backbone import Backbone
-from vitdet.checkpoints.families import FAMILIES
+from vitdet.checkpoints.families import family_of, has_family
 from vitdet.checkpoints.files import read_checkpoint
 from vitdet.checkpoints.identify import identify
 from vitdet.checkpoints.layout import Converted, Family, StateDict
@@ -33,7 +33,8 @@ def load_checkpoint(
 
     A model may be one of ours or contain some: a detector of mmdet around our backbone takes
     checkpoints whose backbone part is in any layout, the other keys as they are. Into a backbone
-    alone, the part under `backbone.` of a whole model's checkpoint is loaded.
+    alone, the part under `backbone.` of a whole model's checkpoint is loaded. An `ImageClassifier`
+    takes published classifiers, whose backbone and head share one name space, and its own files.
 
     Args:
         model: receives the weights.
@@ -123,7 +124,7 @@ def model_weights(checkpoint: Mapping[str, Any], source: str) -> StateDict:
 def _part_under_prefix(
     state: StateDict, prefix: str | None, model: nn.Module, report: LoadReport
 ) -> StateDict:
-    if prefix is None and type(model) in FAMILIES:
+    if prefix is None and has_family(model):
         prefix = "backbone." if any(key.startswith("backbone.") for key in state) else None
     if not prefix:
         return state
@@ -150,19 +151,23 @@ def _convert_our_modules(
     for name, module in _our_modules(model):
         prefix = f"{name}." if name else ""
         part = {key.removeprefix(prefix): v for key, v in state.items() if key.startswith(prefix)}
-        family = FAMILIES[type(module)]
-        if not part:
-            if any(layout.recognises(state) for layout in family.layouts):
+        family = family_of(module)
+        if part:
+            converted = _convert(part, family, name, report)
+            state = {key: v for key, v in state.items() if not key.startswith(prefix)}
+        elif any(layout.recognises(state) for layout in family.layouts):
+            converted = _convert(state, family, name, report)
+            state = _heads_of_classifier(model, converted)
+            if not state:
                 raise UserError(
                     f"{report.source} holds weights of the {name} only, not of {report.model}; "
                     f"give it as the {name}'s init_cfg=dict(type='Pretrained', checkpoint=...)"
                 )
+        else:
             continue  # everything of the module will be missing
-        converted = _convert(part, family, name, report)
         target = module.state_dict()
         _drop_spare(converted, family, target)
         resized = _resize(converted.state, family, target)
-        state = {key: v for key, v in state.items() if not key.startswith(prefix)}
         state |= {prefix + key: value for key, value in converted.state.items()}
         report.ignored += [prefix + key for key in converted.ignored]
         report.resized += [prefix + key for key in resized]
@@ -170,12 +175,22 @@ def _convert_our_modules(
     return state, optional
 
 
+def _heads_of_classifier(model: nn.Module, converted: Converted) -> dict[str, Tensor]:
+    """Take the heads out of a published classifier, where they stand beside the backbone's parts.
+
+    Nothing is taken for other models: for them these are spare.
+    """
+    heads = getattr(model, "classifier_heads", ())
+    keys = [key for key in converted.state if key.split(".")[0] in heads]
+    return {key: converted.state.pop(key) for key in keys}
+
+
 def _our_modules(model: nn.Module) -> list[tuple[str, nn.Module]]:
     """The outermost modules that have layouts, by name."""
     found: list[tuple[str, nn.Module]] = []
     for name, module in model.named_modules():
         is_inner = any(name.startswith(f"{outer}." if outer else "") for outer, _ in found)
-        if type(module) in FAMILIES and not is_inner:
+        if has_family(module) and not is_inner:
             found.append((name, module))
     return found
 
@@ -213,14 +228,15 @@ def _resize(state: dict[str, Tensor], family: Family, target: StateDict) -> list
     """Interpolate, in place, the entries whose shape may differ; return their names."""
     resized = []
     for key, tensor in state.items():
-        resizer = family.resizers.get(key.rpartition(".")[2])
+        resizer = family.resizers.get(key) or family.resizers.get(key.rpartition(".")[2])
         if resizer is None or key not in target or tensor.shape == target[key].shape:
             continue
         try:
             state[key] = resizer(tensor, tuple(target[key].shape))
         except ValueError:
             continue  # reported as of another shape
-        resized.append(key)
+        if tensor.ndim == state[key].ndim:  # else it was only laid out
+            resized.append(key)
     return resized
 
 

@@ -15,12 +15,15 @@ from typing import Any
 
 from vitdet.compat.checkpoint_pickle import ALLOWED_GLOBALS, replace_stand_ins
 from vitdet.compat.hooks import replace_everywhere, when_imported
+from vitdet.compat.npz_format import read_npz
 from vitdet.compat.safetensors_format import read_safetensors
 from vitdet.errors import UserError
 
+_READERS = {".safetensors": read_safetensors, ".npz": read_npz}
+
 
 def load_checkpoint_file(path: str | Path, map_location: Any = "cpu") -> dict:
-    """Read a file of `torch.save` (zip or legacy) or a `.safetensors` file.
+    """Read a file of `torch.save` (zip or legacy), a `.safetensors` or an `.npz` file.
 
     Raises:
         UserError: the file is missing, truncated, no checkpoint, or holds pickled code.
@@ -28,8 +31,8 @@ def load_checkpoint_file(path: str | Path, map_location: Any = "cpu") -> dict:
     path = Path(path).expanduser()
     if not path.is_file():
         raise UserError(f"{path}: no such checkpoint file; check the path")
-    if path.suffix == ".safetensors":
-        tensors = read_safetensors(path)
+    if path.suffix in _READERS:
+        tensors = _READERS[path.suffix](path)
         return {name: tensor.to(map_location or "cpu") for name, tensor in tensors.items()}
     checkpoint = _unpickle(path, map_location or "cpu")
     if not isinstance(checkpoint, dict):

@@ -23,12 +23,12 @@ def load_config(
     """Read a config and complete it: nothing in it has to be computed by hand.
 
     `path` is a file, or the name of a config that ships with vitdet. `data` points it at another
-    COCO-format folder. `options` are dotted overrides (`{"model.backbone.arch": "small"}`) and have
-    the last word. `backbone` exchanges the backbone for one that `backbone_names.py` lists
-    (`swin-small`, `pvtv2-b2`, `timm:resnet50`), as a key `backbone` in the config or the options
-    does. Class names come from the annotation file where the config leaves them open, every
-    `num_classes` from the class names, the neck's `in_channels` from the backbone; data sets that
-    can be generated are generated.
+    COCO-format folder, or a classifier's at another folder of class folders. `options` are dotted
+    overrides (`{"model.backbone.arch": "small"}`) and have the last word. `backbone` exchanges the
+    backbone for one that `backbone_names.py` lists (`swin-small`, `pvtv2-b2`, `timm:resnet50`), as
+    a key `backbone` in the config or the options does. Class names come from the data where the
+    config leaves them open, every `num_classes` from the class names, the neck's `in_channels` from
+    the backbone; data sets that can be generated are generated.
 
     Raises:
         UserError: in one line, whatever of this does not fit: the file, an option, the data.

@@ -61,6 +61,7 @@ def set_in_channels(config: Config) -> None:
     fed = [node for node in fed if "in_channels" in parameters_of(class_of(node, scope))]
     if not fed:
         return
+    _skip_unread_maps(model["backbone"], fed[0], scope)
     channels = list(backbone_maps(model["backbone"], scope).channels)
     for node in fed:
         chosen = node.get("in_index")  # of segmentation heads
@@ -70,6 +71,23 @@ def set_in_channels(config: Config) -> None:
             node["in_channels"] = [channels[index] for index in chosen]
         else:
             node["in_channels"] = channels[chosen]
+
+
+def _skip_unread_maps(backbone: Any, neck: Any, scope: str) -> None:
+    """Let our backbone return only what the neck reads from its `start_level` on.
+
+    The output norm or the enlarging of any other map would be a parameter without a gradient, on
+    which distributed training stops.
+    """
+    first = neck.get("start_level") or 0
+    maps = backbone_maps(backbone, scope)
+    if first == 0 or maps.indices is None:
+        return
+    neck["start_level"] = 0
+    backbone["out_indices"] = maps.indices[first:]
+    parameters = parameters_of(class_of(backbone, scope))
+    if "out_strides" in parameters and parameters["out_indices"].default is None:
+        backbone["out_strides"] = maps.strides[first:]  # of the returned maps, not of all stages
 
 
 def fed_by_backbone(model: Mapping[str, Any]) -> list[Any]:
@@ -83,10 +101,11 @@ def fed_by_backbone(model: Mapping[str, Any]) -> list[Any]:
 
 
 class BackboneMaps(NamedTuple):
-    """Channels and strides of the maps that a backbone returns."""
+    """Channels and strides of the maps that a backbone returns; of ours also their places in it."""
 
     channels: tuple[int, ...]
     strides: tuple[int, ...]
+    indices: tuple[int, ...] | None = None
 
 
 def backbone_maps(backbone: Mapping[str, Any], scope: str) -> BackboneMaps:
@@ -96,11 +115,16 @@ def backbone_maps(backbone: Mapping[str, Any], scope: str) -> BackboneMaps:
     device.
     """
     node = copy.deepcopy(backbone)
-    node.pop("init_cfg", None)
+    for key in ("init_cfg", "pretrained"):
+        node.pop(key, None)
     with torch.device("meta"), DefaultScope.overwrite_default_scope(scope):
         module = MODELS.build(node)
         if isinstance(module, Backbone):
-            return BackboneMaps(tuple(module.out_channels), tuple(module.strides))
+            return BackboneMaps(
+                tuple(module.out_channels),
+                tuple(module.strides),
+                getattr(module, "out_indices", None),
+            )
         module.eval()  # some of mmdet's return nothing here
         side = 224
         with torch.no_grad():

@@ -1,7 +1,7 @@
 """RetinaNet with FPN (Lin et al. 2017, arXiv:1708.02002; arXiv:1612.03144).
 
 Left open, and filled in by `vitdet.engine.load_config`: the backbone, the neck's `in_channels` and
-`num_classes`. The backbone returns maps of strides 4, 8, 16 and 32, of which the first is not used.
+`num_classes`. Of maps of strides 4, 8, 16 and 32 the first is not used, and so not computed.
 """
 
 from mmdet.models.data_preprocessors import DetDataPreprocessor
