@@ -74,6 +74,16 @@ def _add_test(commands: Any) -> None:
     parser.add_argument(
         "--show-dir", help="folder for pictures of predictions beside the ground truth"
     )
+    parser.add_argument(
+        "--tta", action="store_true", help="merge predictions for scaled and flipped images"
+    )
+    parser.add_argument(
+        "--tta-scales",
+        nargs="+",
+        type=float,
+        metavar="S",
+        help="sizes of those images, over the test size (default: 1 0.8 1.25); implies --tta",
+    )
     _add_run_arguments(parser)
     parser.set_defaults(run=_test)
 
@@ -170,6 +180,7 @@ def _test(arguments: argparse.Namespace) -> None:
         arguments.work_dir,
         out=arguments.out,
         show_dir=arguments.show_dir,
+        tta=arguments.tta_scales or arguments.tta,
         device=arguments.device,
         launcher=arguments.launcher,
     )
