@@ -8,10 +8,12 @@ from torch import Tensor
 from vitdet.layers.attention import attention, explicit_attention, prefers_tokens_last
 
 
-def inputs(dtype: torch.dtype, bias_shape: tuple[int, ...] | None) -> list[Tensor | None]:
-    """Query (2, 3, 5, 8), key and value (2, 3, 7, 8), bias."""
+def inputs(
+    dtype: torch.dtype, bias_shape: tuple[int, ...] | None, dim: int = 8
+) -> list[Tensor | None]:
+    """Query (2, 3, 5, dim), key and value (2, 3, 7, dim), bias."""
     torch.manual_seed(0)
-    shapes = [(2, 3, 5, 8), (2, 3, 7, 8), (2, 3, 7, 8), bias_shape]
+    shapes = [(2, 3, 5, dim), (2, 3, 7, dim), (2, 3, 7, dim), bias_shape]
     return [None if s is None else torch.randn(s).to(dtype).requires_grad_() for s in shapes]
 
 
@@ -80,7 +82,7 @@ def test_form_follows_dtype_and_need_of_gradient(
         return explicit_attention(*args, **options)
 
     monkeypatch.setitem(attention.__globals__, "explicit_attention", spy)
-    query, key, value, bias = inputs(dtype, bias_shape)
+    query, key, value, bias = inputs(dtype, bias_shape, dim=16)
     with torch.set_grad_enabled(is_trained):
         attention(query, key, value, bias=bias)
     assert bool(called) == is_explicit
