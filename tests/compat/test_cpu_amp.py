@@ -8,6 +8,7 @@ from mmengine.device import get_device
 from mmengine.optim import AmpOptimWrapper, OptimWrapper
 from torch import nn
 
+from vitdet.compat import cpu_amp
 from vitdet.errors import UserError
 
 pytestmark = pytest.mark.skipif(get_device() != "cpu", reason="mmengine chose another device")
@@ -20,6 +21,24 @@ def train(wrapper: OptimWrapper, model: nn.Module, steps: int = 3) -> torch.dtyp
             output = model(images)
         wrapper.update_params(output.float().square().mean())
     return output.dtype
+
+
+@pytest.fixture(autouse=True)
+def computes_in_bfloat16(monkeypatch):
+    """Whatever the machine the tests run on."""
+    monkeypatch.setattr(cpu_amp, "has_bfloat16", lambda: True)
+
+
+def test_without_bfloat16_arithmetic_it_stays_in_float32(monkeypatch):
+    monkeypatch.setattr(cpu_amp, "has_bfloat16", lambda: False)
+    torch.manual_seed(0)
+    model = nn.Linear(2, 3)
+    reference = copy.deepcopy(model)
+    wrapper = AmpOptimWrapper(optimizer=torch.optim.SGD(model.parameters(), lr=0.1))
+    assert train(wrapper, model) == torch.float32
+    plain = OptimWrapper(torch.optim.SGD(reference.parameters(), lr=0.1))
+    train(plain, reference)
+    assert torch.equal(model.weight, reference.weight)
 
 
 @pytest.mark.parametrize("dtype", [None, "bfloat16", torch.bfloat16])

@@ -20,13 +20,16 @@ def test_tokens_are_projected_patches(size: tuple[int, int]) -> None:
             torch.testing.assert_close(tokens[:, row, column], embed.norm(token))
 
 
-@pytest.mark.parametrize(("size", "rows_and_columns"), [((9, 11), (2, 2)), ((1, 4), (1, 1))])
-def test_remainders_can_be_dropped(
-    size: tuple[int, int], rows_and_columns: tuple[int, int]
-) -> None:
+@pytest.mark.parametrize(("size", "rows", "columns"), [((9, 11), 2, 2), ((1, 4), 1, 1)])
+def test_remainders_can_be_dropped(size: tuple[int, int], rows: int, columns: int) -> None:
     embed = PatchEmbed(4, 6, drops_remainder=True)
     images = torch.randn(2, 3, *size)
-    assert embed(images).shape == (2, *rows_and_columns, 6)
+    tokens = embed(images)
+    assert tokens.shape == (2, rows, columns, 6)
+    canvas = torch.zeros(2, 3, 4 * rows, 4 * columns)
+    kept = images[..., : 4 * rows, : 4 * columns]
+    canvas[:, :, : kept.shape[2], : kept.shape[3]] = kept
+    torch.testing.assert_close(tokens, embed(canvas))
 
 
 @pytest.mark.parametrize("size", [(9, 11), (1, 4), (8, 8)])

@@ -10,7 +10,7 @@ IGNORED = (r"\.relative_position_index$", r"\.attn_mask$")
 def recognises(state: StateDict) -> bool:
     """The Focal Transformer, made from Swin's code, has linear layers that pool, in every block."""
     return (
-        "layers.0.blocks.0.attn.qkv.weight" in state
+        "layers.0.blocks.0.attn.relative_position_bias_table" in state
         and "layers.0.blocks.0.pool_layers.0.weight" not in state
         and (
             "layers.0.downsample.reduction.weight" in state

@@ -3,12 +3,15 @@
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from vitdet.layers.patch_projection import project_patches
+
 
 class PatchEmbed(nn.Module):
     """One token per patch, the image zero-padded at the bottom and right to whole patches.
 
     With `drops_remainder` only an image smaller than a patch is padded, and of any other what does
-    not fill a patch is left out.
+    not fill a patch is left out. A `kernel_size` above the patch's makes patches overlap, with
+    `padding` zeros around the image.
     """
 
     def __init__(
@@ -25,6 +28,7 @@ class PatchEmbed(nn.Module):
         super().__init__()
         self.patch_size = patch_size
         self.drops_remainder = drops_remainder
+        self.overlaps = kernel_size not in (None, patch_size)
         self.proj = nn.Conv2d(
             in_channels, dim, kernel_size or patch_size, stride=patch_size, padding=padding
         )
@@ -38,7 +42,9 @@ class PatchEmbed(nn.Module):
         pad_bottom, pad_right = (self._padding(side) for side in images.shape[2:])
         if pad_bottom or pad_right:
             images = F.pad(images, (0, pad_right, 0, pad_bottom))
-        return self.norm(self.proj(images).permute(0, 2, 3, 1))
+        if self.overlaps:
+            return self.norm(self.proj(images).permute(0, 2, 3, 1))
+        return self.norm(project_patches(images.permute(0, 2, 3, 1), self.proj))
 
     def _padding(self, side: int) -> int:
         if self.drops_remainder:
