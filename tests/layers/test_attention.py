@@ -9,9 +9,9 @@ from vitdet.layers.attention import attention, explicit_attention, prefers_token
 
 
 def inputs(dtype: torch.dtype, bias_shape: tuple[int, ...] | None) -> list[Tensor | None]:
-    """Query (2, 3, 5, 8), key and value (2, 3, 7, 8), bias."""
+    """Query (2, 3, 5, 16), key and value (2, 3, 7, 16), bias."""
     torch.manual_seed(0)
-    shapes = [(2, 3, 5, 8), (2, 3, 7, 8), (2, 3, 7, 8), bias_shape]
+    shapes = [(2, 3, 5, 16), (2, 3, 7, 16), (2, 3, 7, 16), bias_shape]
     return [None if s is None else torch.randn(s).to(dtype).requires_grad_() for s in shapes]
 
 
