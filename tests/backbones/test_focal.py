@@ -214,7 +214,13 @@ def test_parameters_and_multiply_adds_are_published_ones(
         counter = FlopCounterMode(display=False)
         with counter:
             model.forward_tokens(torch.empty(1, 3, 224, 224))
-    assert abs(counter.get_total_flops() / 2e9 - giga) < 0.1 * giga
+    # The channels that carry the mask, which the published count does not have: 8 to each head.
+    shapes = zip((64, 16, 4), (7, 5, 3), model.stages[:3], strict=True)
+    mask = sum(
+        len(stage.blocks) * stage.blocks[0].attn.num_heads * windows * 49 * (169 + seen**2) * 2 * 8
+        for windows, seen, stage in shapes
+    )
+    assert round((counter.get_total_flops() / 2 - mask) / 1e9, 1) == giga
 
 
 def test_init_weights_follows_the_paper() -> None:
@@ -258,7 +264,8 @@ def test_text_configs_find_it() -> None:
 @pytest.mark.parametrize("grad", [False, True])
 def test_one_graph_for_torch_compile(grad: bool) -> None:
     """Captured whole and rewritten without mutations; needs no C++ compiler this way."""
-    model = tiny().eval()
+    one_block = dict(depths=(1,), num_heads=(2,), focal_windows=3, out_indices=(0,))
+    model = tiny(**one_block).eval()
     compiled = torch.compile(model, fullgraph=True, backend="aot_eager")
     images = torch.randn(2, 3, 45, 48)
     with torch.set_grad_enabled(grad):

@@ -212,10 +212,13 @@ class SwinStageV2(nn.Module):
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Map x: (B, H, W, C) to the stage's (B, H, W, C) and the next one's (B, H/2, W/2, 2C)."""
-        window_size, mask = min(*x.shape[1:3], self.window_size), None
-        if min(x.shape[1:3]) > self.window_size:
-            rows, columns = (-(-side // window_size) for side in x.shape[1:3])
+        height, width = x.shape[1:3]
+        if height > self.window_size and width > self.window_size:
+            window_size = self.window_size
+            rows, columns = -(-height // window_size), -(-width // window_size)
             mask = shift_mask(self.mask_patterns.to(x.dtype), rows, columns)
+        else:
+            window_size, mask = min(height, width, self.window_size), None
         # All of these are laid out once per stage and forward, for all blocks and images.
         offsets, index = self._positions(window_size)
         for block in self.blocks:

@@ -9,7 +9,7 @@ from mmengine.model import is_model_wrapper
 from torch import Tensor, nn
 
 from vitdet.backbones.backbone import Backbone
-from vitdet.checkpoints.families import family_of, has_family
+from vitdet.checkpoints.families import FAMILIES, family_of, has_family
 from vitdet.checkpoints.files import read_checkpoint
 from vitdet.checkpoints.identify import identify
 from vitdet.checkpoints.layout import Converted, Family, StateDict
@@ -214,7 +214,8 @@ def _convert(part: StateDict, family: Family, name: str, report: LoadReport) -> 
 
 
 def _class_name(family: Family) -> str:
-    return next(cls.__name__ for cls, known in FAMILIES.items() if known is family)
+    names = (cls.__name__ for cls, known in FAMILIES.items() if known is family)
+    return next(names, "model of timm")
 
 
 def _drop_spare(converted: Converted, family: Family, target: StateDict) -> None:
