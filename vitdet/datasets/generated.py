@@ -6,7 +6,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +42,7 @@ def ensure_generated(
     return root
 
 
-def map_on_all_cores(function: Callable[[int], Any], items: range) -> list[Any]:
+def map_on_all_cores(function: Callable[[Any], Any], items: Sequence[Any]) -> list[Any]:
     """`map` on all cores. Only Linux forks safely; other ways would import the caller's script."""
     if sys.platform != "linux":
         return list(map(function, items))

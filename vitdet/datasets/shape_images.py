@@ -66,4 +66,4 @@ def _write_image(folder: Path, size: int, stream: tuple[int, bool], number: int)
     label = number % len(KINDS)
     picture = paint(lay_out_one(rng, size, label=label), rng, size)
     path = folder / KINDS[label].name / f"{number:05d}.jpg"
-    cv2.imwrite(str(path), picture[..., ::-1], (cv2.IMWRITE_JPEG_QUALITY, 92))
+    cv2.imwrite(str(path), picture, (cv2.IMWRITE_JPEG_QUALITY, 92))

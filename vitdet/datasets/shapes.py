@@ -15,7 +15,7 @@ thing's area that is not hidden.
 import json
 import os
 from functools import partial
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -65,9 +65,11 @@ def generate_shapes(
     for folder in ("images/train", "images/val", "masks/train", "masks/val"):
         (root / folder).mkdir(parents=True, exist_ok=True)
     (root / "classes.txt").write_text("\n".join(CLASSES) + "\n")
-    for split, num_images in (("train", num_train), ("val", num_val)):
-        write = partial(_write_image, root, split, image_size, seed)
-        annotations = list(chain.from_iterable(map_on_all_cores(write, range(1, num_images + 1))))
+    splits = {"train": num_train, "val": num_val}
+    names = [(split, k) for split, number in splits.items() for k in range(1, number + 1)]
+    things = iter(map_on_all_cores(partial(_write_image, root, image_size, seed), names))
+    for split, num_images in splits.items():
+        annotations = list(chain.from_iterable(islice(things, num_images)))
         coco = dict(
             images=[
                 dict(id=k, file_name=f"{k:05d}.jpg", width=image_size, height=image_size)
@@ -80,18 +82,18 @@ def generate_shapes(
     return root
 
 
-def _write_image(
-    root: Path, split: str, size: int, seed: int, image_id: int
-) -> list[dict[str, Any]]:
-    """Draw one image and its semantic mask; returns its annotations, as yet without an id."""
+def _write_image(root: Path, size: int, seed: int, name: tuple[str, int]) -> list[dict[str, Any]]:
+    """Draw one image (its split and number) and its semantic mask; returns its annotations, as yet
+    without an id."""
+    split, image_id = name
     # One stream for what is annotated, one for what is only seen: the former is frozen.
     entropy = (seed, ("train", "val").index(split), image_id)
     layout_rng, paint_rng = np.random.default_rng(entropy).spawn(2)
     placed = lay_out(layout_rng, size)
-    picture = cv2.cvtColor(paint(placed, paint_rng, size), cv2.COLOR_RGB2BGR)
-    name = f"{split}/{image_id:05d}"
-    cv2.imwrite(f"{root}/images/{name}.jpg", picture, (cv2.IMWRITE_JPEG_QUALITY, 92))
-    cv2.imwrite(f"{root}/masks/{name}.png", _semantic(placed, size))
+    picture = paint(placed, paint_rng, size)
+    stem = f"{split}/{image_id:05d}"
+    cv2.imwrite(f"{root}/images/{stem}.jpg", picture, (cv2.IMWRITE_JPEG_QUALITY, 92))
+    cv2.imwrite(f"{root}/masks/{stem}.png", _semantic(placed, size))
     return _annotate(placed, image_id, size)
 
 
@@ -107,13 +109,15 @@ def _annotate(placed: list[Placed], image_id: int, size: int) -> list[dict[str, 
         dict(
             image_id=image_id,
             category_id=thing.label + 1,
-            bbox=[int(value) for value in coco_mask.toBbox(rle)],
-            area=int(coco_mask.area(rle)),
+            bbox=[int(value) for value in bbox],
+            area=int(area),
             iscrowd=0,
             segmentation=dict(size=[size, size], counts=rle["counts"].decode()),
             visibility=round(thing.visibility, 3),
         )
-        for thing, rle in zip(things, rles, strict=True)
+        for thing, rle, bbox, area in zip(
+            things, rles, coco_mask.toBbox(rles), coco_mask.area(rles), strict=True
+        )
     ]
 
 
