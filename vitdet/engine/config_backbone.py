@@ -40,7 +40,8 @@ def swap_backbone(config: Config, name: str) -> None:
     new.update({key: old[key] for key in kept})
     old_strides = backbone_maps(old, scope).strides
     _choose_maps(new, parameters, old_strides, scope, model.get("neck"))
-    if old.get("frozen_stages", -1) > 0 and backbone_maps(new, scope).strides != old_strides:
+    strides = backbone_maps(new, scope).strides
+    if old.get("frozen_stages", -1) > 0 and strides != old_strides:
         new.pop("frozen_stages", None)  # stages of a pyramid are not blocks of a plain transformer
     starts_pretrained = bool(
         old.get("init_cfg") or old.get("pretrained") or model.get("pretrained")
@@ -51,7 +52,7 @@ def swap_backbone(config: Config, name: str) -> None:
         new["init_cfg"] = dict(type="Pretrained", checkpoint=found.weights)
     model["backbone"] = new
     model.pop("pretrained", None)  # mmdet's and mmseg's older place for init_cfg
-    notes = [_weights_note(found, starts_pretrained), _adapt_neck(model, scope)]
+    notes = [_weights_note(found, starts_pretrained), _adapt_neck(model, strides, scope)]
     _reopen_channels(model)
     print_log(
         f"backbone {name}: {found.cls} in place of {_name_of(old, scope)}"
@@ -80,12 +81,11 @@ def _choose_maps(
             new["out_strides"] = wanted
 
 
-def _adapt_neck(model: ConfigDict, scope: str) -> str | None:
+def _adapt_neck(model: ConfigDict, strides: tuple[int, ...], scope: str) -> str | None:
     """Exchange the neck if it takes another kind of maps; return what was done about it."""
     neck = model.get("neck")
     if not isinstance(neck, Mapping):
         return None
-    strides = backbone_maps(model["backbone"], scope).strides
     name = _name_of(neck, scope)
     if _is_plain_neck(neck, scope) and len(strides) > 1:
         other = "mmdet.FPN"
