@@ -84,12 +84,12 @@ test_evaluator = val_evaluator
 train_cfg.update(max_epochs=10)
 optim_wrapper.merge(
     dict(
-        optimizer=dict(lr=1e-3, fused=True),
+        optimizer=dict(lr=3e-4, fused=True),  # at 1e-3 nothing is learnt for hundreds of steps
         paramwise_cfg=None,  # one group for all: a group for each parameter costs time
         clip_grad=dict(max_norm=5.0),
     )
 )
 param_scheduler[0].update(by_epoch=False, end=100, convert_to_iter_based=False)
-param_scheduler[1].update(begin=0, T_max=10)
+param_scheduler[1].update(begin=0, T_max=10, eta_min=3e-6)
 auto_scale_lr.update(base_batch_size=16)
 randomness = dict(seed=0)
