@@ -38,4 +38,4 @@ def generalized_iou(boxes: Tensor, others: Tensor) -> Tensor:
     overlap = across.clamp_(min=0).mul_(down.clamp_(min=0))
     union = (width * height + other_width * other_height).sub_(overlap)
     iou = overlap / union.clamp(min=EPS)
-    return iou.add_(union.div_(hull.clamp_(min=EPS))).sub_(1)
+    return (iou + union / hull.clamp_(min=EPS)).sub_(1)

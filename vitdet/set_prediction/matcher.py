@@ -130,25 +130,20 @@ class HungarianMatcher:
 
     def _solve(self, cost: np.ndarray, state: np.ndarray) -> Tensor:
         """Least-cost pairs as rows: images, queries of each layer, objects of each layer."""
-        num_layers, batch, _, width = cost.shape
-        images, queries, objects = [], [], []
+        num_layers, batch = cost.shape[:2]
+        images = []
+        queries, objects = ([[] for _ in range(num_layers)] for _ in range(2))
         for image in range(batch):
             there = np.flatnonzero(state[image] == PRESENT)
             is_gapless = len(there) == 0 or there[-1] + 1 == len(there)
+            columns = slice(len(there)) if is_gapless else there
             for layer in range(num_layers):
-                matrix = cost[layer, image]
-                matrix = matrix[:, : len(there)] if is_gapless else matrix[:, there]
-                rows, columns = linear_sum_assignment(matrix)
-                queries.append(rows)
-                objects.append(columns if is_gapless else there[columns])
+                rows, found = linear_sum_assignment(cost[layer, image][:, columns])
+                queries[layer].append(rows)
+                objects[layer].append(there[found])
             images.append(np.full(len(rows), image))
-        split = [
-            layer + image * num_layers for layer in range(num_layers) for image in range(batch)
-        ]
-        stacked = np.concatenate(
-            [*images, *(queries[i] for i in split), *(objects[i] for i in split)]
-        )
-        return torch.from_numpy(stacked.astype(np.int64).reshape(2 * num_layers + 1, -1))
+        stacked = np.stack([np.concatenate(row) for row in (images, *queries, *objects)])
+        return torch.from_numpy(stacked.astype(np.int64, copy=False))
 
 
 PRESENT, MISSING, BAD = 0, 1, 2
