@@ -10,7 +10,12 @@ from mmengine.registry import MODELS as _MODELS
 from mmengine.registry import WEIGHT_INITIALIZERS as _WEIGHT_INITIALIZERS
 from mmengine.registry import Registry
 
-MODELS = Registry("model", parent=_MODELS, scope="vitdet", locations=["vitdet.backbones"])
+MODELS = Registry(
+    "model",
+    parent=_MODELS,
+    scope="vitdet",
+    locations=["vitdet.backbones", "vitdet.detectors"],
+)
 WEIGHT_INITIALIZERS = Registry(
     "weight initializer",
     parent=_WEIGHT_INITIALIZERS,

@@ -2,8 +2,13 @@
 
 from torch import nn
 
-from vitdet.backbones import SwinTransformer
-from vitdet.checkpoints import swin
+from vitdet.backbones import ResNet, SwinTransformer
+from vitdet.checkpoints import detr, resnet, swin
 from vitdet.checkpoints.layout import Family
+from vitdet.detectors import DETR
 
-FAMILIES: dict[type[nn.Module], Family] = {SwinTransformer: swin.FAMILY}
+FAMILIES: dict[type[nn.Module], Family] = {
+    DETR: detr.FAMILY,
+    ResNet: resnet.FAMILY,
+    SwinTransformer: swin.FAMILY,
+}

@@ -1,14 +1,15 @@
 """The one door through which weights come into a model."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from mmengine.model import is_model_wrapper
 from torch import Tensor, nn
 
 from vitdet.backbones.backbone import Backbone
+from vitdet.checkpoints.class_rows import carry_rows
 from vitdet.checkpoints.families import FAMILIES
 from vitdet.checkpoints.files import read_checkpoint
 from vitdet.checkpoints.layout import Converted, Family, StateDict
@@ -19,12 +20,21 @@ WRAPPERS = ("state_dict", "model")  # keys under which trainers keep the weights
 KEY_PREFIXES = ("module.", "_orig_mod.")  # of models saved in a DDP or torch.compile wrapper
 
 
+class ClassNames(NamedTuple):
+    """Names of the checkpoint's and the model's classes, and whether some may be new."""
+
+    theirs: Sequence[str] | None
+    ours: Sequence[str] | None
+    may_be_new: bool
+
+
 def load_checkpoint(
     model: nn.Module,
     path_or_state_dict: str | Path | Mapping[str, Any],
     *,
     prefix: str | None = None,
     new_classes: bool = False,
+    classes: Sequence[str] | None = None,
     map_location: Any = "cpu",
     source: str | None = None,
 ) -> LoadReport:
@@ -39,6 +49,8 @@ def load_checkpoint(
         path_or_state_dict: file, URL, or what such a file holds.
         prefix: load only what stands under it, e.g. "backbone".
         new_classes: leave the layers whose number of classes differs as they are, to fine-tune.
+        classes: names of the model's classes. Set predictors then get the rows of classes that the
+            checkpoint has too, wherever they stand in it; with `new_classes` the others stay fresh.
         map_location: as in `torch.load`.
         source: what messages call a checkpoint that is not given as a path.
 
@@ -60,9 +72,12 @@ def load_checkpoint(
 
     report = LoadReport(str(source), type(model).__name__)
     state = _part_under_prefix(_unwrap(checkpoint, report), prefix, model, report)
-    state, optional = _convert_our_modules(model, state, report)
+    theirs = checkpoint.get("meta", {}).get("dataset_meta") or {}
+    names = ClassNames(theirs.get("classes") or theirs.get("CLASSES"), classes, new_classes)
+    state, optional = _convert_our_modules(model, state, names, report)
     accepted = _match_shapes(model, state, report, new_classes)
     parameters = {name for name, _ in model.named_parameters()}
+    parameters |= {name for name, buffer in model.named_buffers() if buffer.is_floating_point()}
     report.refuse(
         missing=[key for key in report.missing if key in parameters and key not in optional],
         has_other_classes=bool(report.mismatched)
@@ -89,7 +104,7 @@ def _unwrap(checkpoint: Mapping[str, Any], report: LoadReport) -> StateDict:
 def _part_under_prefix(
     state: StateDict, prefix: str | None, model: nn.Module, report: LoadReport
 ) -> StateDict:
-    if prefix is None and type(model) in FAMILIES:
+    if prefix is None and type(model) in FAMILIES and isinstance(model, Backbone):
         prefix = "backbone." if any(key.startswith("backbone.") for key in state) else None
     if not prefix:
         return state
@@ -105,7 +120,7 @@ def _part_under_prefix(
 
 
 def _convert_our_modules(
-    model: nn.Module, state: StateDict, report: LoadReport
+    model: nn.Module, state: StateDict, names: ClassNames, report: LoadReport
 ) -> tuple[StateDict, set[str]]:
     """Bring the parts that belong to modules of ours into our layout and the modules' sizes.
 
@@ -128,6 +143,7 @@ def _convert_our_modules(
         target = module.state_dict()
         _drop_spare(converted, family, target)
         resized = _resize(converted.state, family, target)
+        _carry_classes(converted.state, family, target, names, report)
         state = {key: v for key, v in state.items() if not key.startswith(prefix)}
         state |= {prefix + key: value for key, value in converted.state.items()}
         report.ignored += [prefix + key for key in converted.ignored]
@@ -137,19 +153,15 @@ def _convert_our_modules(
 
 
 def _our_modules(model: nn.Module) -> list[tuple[str, nn.Module]]:
-    """The outermost modules that have layouts, by name."""
-    found: list[tuple[str, nn.Module]] = []
-    for name, module in model.named_modules():
-        is_inner = any(name.startswith(f"{outer}." if outer else "") for outer, _ in found)
-        if type(module) in FAMILIES and not is_inner:
-            found.append((name, module))
-    return found
+    """The modules that have layouts, by name; a detector before the backbone in it."""
+    return [(name, m) for name, m in model.named_modules() if type(m) in FAMILIES]
 
 
 def _convert(part: StateDict, family: Family, name: str, report: LoadReport) -> Converted:
     for layout in family.layouts:
         if layout.recognises(part):
-            report.layouts[name] = layout.name
+            if not any(name.startswith(f"{outer}." if outer else "") for outer in report.layouts):
+                report.layouts[name] = layout.name
             return layout.convert(part)
     known = ", ".join(layout.name for layout in family.layouts)
     raise UserError(
@@ -163,6 +175,32 @@ def _drop_spare(converted: Converted, family: Family, target: StateDict) -> None
     for key in spare:
         del converted.state[key]
     converted.ignored += spare
+
+
+def _carry_classes(
+    state: dict[str, Tensor],
+    family: Family,
+    target: StateDict,
+    names: ClassNames,
+    report: LoadReport,
+) -> None:
+    """Bring rows of classes, in place, into the order of the model's classes, if these are known.
+
+    Without `may_be_new` this is done only where the checkpoint has all of them.
+    """
+    entries = [key for key in family.class_entries if key in state]
+    if not entries or names.ours is None or len(names.ours) != len(target[entries[0]]) - 1:
+        return
+    num_rows = len(state[entries[0]]) - 1
+    theirs = names.theirs or family.published_classes(num_rows) or []
+    fresh = [name for name in names.ours if name not in theirs]
+    is_allowed = names.may_be_new or not fresh
+    if len(theirs) != num_rows or list(theirs) == list(names.ours) or not is_allowed:
+        return
+    for key in entries:
+        state[key] = carry_rows(state[key], target[key], list(theirs), names.ours)
+    report.carried_classes += [name for name in names.ours if name in theirs]
+    report.fresh_classes += fresh
 
 
 def _resize(state: dict[str, Tensor], family: Family, target: StateDict) -> list[str]:

@@ -7,6 +7,7 @@ from vitdet.layers.attention import attention
 from vitdet.layers.drop_path import DropPath, linear_drop_path_rates
 from vitdet.layers.feed_forward import FeedForward
 from vitdet.layers.map_rescaling import MapRescaling
+from vitdet.layers.multi_head_attention import MultiHeadAttention
 from vitdet.layers.patch_embed import PatchEmbed
 from vitdet.layers.patch_merging import PatchMerging
 from vitdet.layers.window_attention import WindowAttention
@@ -15,6 +16,7 @@ __all__ = [
     "DropPath",
     "FeedForward",
     "MapRescaling",
+    "MultiHeadAttention",
     "PatchEmbed",
     "PatchMerging",
     "WindowAttention",

@@ -29,13 +29,18 @@ def explicit_attention(
     query: Tensor, key: Tensor, value: Tensor, *, bias: Tensor | None = None
 ) -> Tensor:
     """The same as products and a softmax; shapes as in `attention`."""
+    return attention_weights(query, key, bias=bias) @ value
+
+
+def attention_weights(query: Tensor, key: Tensor, *, bias: Tensor | None = None) -> Tensor:
+    """Softmax(query key^T / sqrt(D) + bias), (B, num_heads, N, M); shapes as in `attention`."""
     scale = query.shape[-1] ** -0.5
     if bias is None:
         logits = (query * scale) @ key.transpose(-2, -1)
     else:
         # Scaling within the addition saves a pass over the queries, forward and backward.
         logits = torch.add(bias, query @ key.transpose(-2, -1), alpha=scale)
-    return logits.softmax(dim=-1) @ value
+    return logits.softmax(dim=-1)
 
 
 def _prefers_explicit(query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None) -> bool:
