@@ -49,7 +49,7 @@ class LoadReport:
         for outcome in ("carried", "fresh"):
             names = getattr(self, f"{outcome}_classes")
             if names:
-                parts.append(f"{len(names)} classes {outcome}: {', '.join(names)}")
+                parts.append(f"class rows {outcome}: {', '.join(names)}")
         return f"{self.source}{layout} into {self.model}: {', '.join(parts)}."
 
     def refuse(self, *, missing: list[str], has_other_classes: bool) -> None:
