@@ -5,6 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 EPS = 1e-5
+FOLDED_FAN_IN = 1024  # weights per output channel; the last maps of large images have more places
 
 
 class FrozenBatchNorm(nn.Module):
@@ -26,15 +27,15 @@ class FrozenBatchNorm(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Normalize x: (B, C, H, W)."""
         scale, shift = (value.to(x.dtype)[:, None, None] for value in self.scale_and_shift())
-        return x * scale + shift
+        return torch.addcmul(shift, x, scale)  # one pass
 
 
 def conv_norm(x: Tensor, conv: nn.Conv2d, norm: nn.Module) -> Tensor:
     """`norm(conv(x))`; x: (B, C, H, W).
 
-    A frozen norm is multiplied into the weights, which are few, and not into the map.
+    A frozen norm is multiplied into the weights where they are fewer than the places of the map.
     """
-    if not isinstance(norm, FrozenBatchNorm):
+    if not isinstance(norm, FrozenBatchNorm) or conv.weight[0].numel() > FOLDED_FAN_IN:
         return norm(conv(x))
     scale, shift = norm.scale_and_shift()
     weight = conv.weight * scale[:, None, None, None]

@@ -9,8 +9,8 @@ from mmengine.config import read_base
 with read_base():
     from .coco_instance import *
 
-from mmdet.datasets.transforms import RandomChoiceResize, RandomCrop
-from mmcv.transforms import RandomChoice
+from mmcv.transforms import RandomChoice, RandomChoiceResize
+from mmdet.datasets.transforms import RandomCrop
 
 short_sides = [480, 512, 544, 576, 608, 640, 672, 704, 736, 768, 800]
 resize = dict(
