@@ -1,4 +1,7 @@
-"""DETR as transformers publishes it: queries, keys and values are separate layers."""
+"""DETR as transformers publishes it: queries, keys and values are separate layers.
+
+Files keep the first names of some parts, models of transformers 5 have others in memory.
+"""
 
 import torch
 
@@ -9,14 +12,14 @@ KEY = "model.decoder.layers.0.encoder_attn.q_proj.weight"
 RENAMES = (
     (r"^detr\.", ""),
     (r"^model\.", ""),
-    (r"^backbone\.conv_encoder\.model\.", "backbone."),
+    (r"^backbone\.(?:conv_encoder\.)?model\.", "backbone."),
     (r"^backbone\.position_embedding\.row_embeddings\.weight$", "positions.row_embed"),
     (r"^backbone\.position_embedding\.column_embeddings\.weight$", "positions.col_embed"),
     (r"^(encoder|decoder)\.layers\.", r"transformer.\1.layers."),
     (r"^decoder\.layernorm\.", "transformer.decoder.norm."),
     (r"\.encoder_attn\.", ".cross_attn."),
-    (r"\.(self_attn|cross_attn)\.out_proj\.", r".\1.proj."),
-    (r"\.fc([12])\.", r".mlp.fc\1."),
+    (r"\.(self_attn|cross_attn)\.(?:out|o)_proj\.", r".\1.proj."),
+    (r"(?<!\.mlp)\.fc([12])\.", r".mlp.fc\1."),
     (r"\.self_attn_layer_norm\.", ".norm1."),
     (r"\.encoder_attn_layer_norm\.", ".norm2."),
     (r"(\.encoder\.layers\.\d+)\.final_layer_norm\.", r"\1.norm2."),
