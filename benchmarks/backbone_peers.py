@@ -70,7 +70,8 @@ def step_of(model: nn.Module, case: Case, device: torch.device) -> Step:
         model.zero_grad(set_to_none=True)
         # Smooth, and not the square: its mean is constant after a norm.
         sum(feature_map.float().cos().mean() for feature_map in run()).backward()
-        return [next(p for p in model.parameters() if p.ndim == 4).grad]  # patch embedding
+        embedding = next(p for p in model.parameters() if p.ndim == 4 and p.shape[1] == 3)
+        return [embedding.grad]  # of the patches, which take RGB
 
     return forward_and_backward if case.options["has_backward"] else forward
 

@@ -11,6 +11,8 @@ from mmengine.config import read_base
 with read_base():
     from .swin_maskrcnn_coco_3x import *
 
+published = None
+
 model["backbone"].update(arch="base", drop_path_rate=0.3)
 model["backbone"]["init_cfg"].update(
     checkpoint="https://github.com/SwinTransformer/storage/releases/download/v1.0.0/"

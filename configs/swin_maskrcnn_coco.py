@@ -17,6 +17,10 @@ with read_base():
 
 from vitdet.backbones import SwinTransformer
 
+published = dict(
+    box_ap=42.7, mask_ap=39.3, params=48, macs=267, source="mmdet 3.3; size: Swin's authors"
+)
+
 model.update(
     backbone=dict(
         type=SwinTransformer,

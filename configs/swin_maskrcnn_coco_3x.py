@@ -13,6 +13,14 @@ with read_base():
 from mmcv.transforms import RandomChoice, RandomChoiceResize
 from mmdet.datasets.transforms import RandomCrop
 
+published = dict(
+    box_ap=46.0,
+    mask_ap=41.6,
+    params=48,
+    macs=267,
+    source="Swin-Transformer-Object-Detection",
+)
+
 short_sides = dict(
     type=RandomChoiceResize,
     scales=[(side, 1333) for side in range(480, 801, 32)],

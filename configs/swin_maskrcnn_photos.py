@@ -11,6 +11,8 @@ from mmengine.config import read_base
 with read_base():
     from .swin_maskrcnn_shapes import *
 
+published = dict(num_classes=3, size=(320, 320))
+
 for loader, resize in ((train_dataloader, 2), (val_dataloader, 1), (test_dataloader, 1)):
     loader["dataset"]["pipeline"][resize].update(scale=(320, 320))
 train_dataloader.update(batch_size=5)

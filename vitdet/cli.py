@@ -1,4 +1,4 @@
-"""The commands `vitdet train | test | predict`, which are also `tools/train.py` and so on.
+"""The commands `vitdet train | test | predict | inspect`, which are also the files in `tools/`.
 
 A mistake the user can mend (`UserError`) is printed as one line and ends with exit code 2; Ctrl-C
 ends with 130. Heavy imports wait until the arguments are known to be good.
@@ -19,10 +19,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Run one command line."""
     parser = argparse.ArgumentParser(prog="vitdet", description=vitdet.__doc__.splitlines()[0])
     parser.add_argument("--version", action="version", version=f"vitdet {vitdet.__version__}")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="train|test|predict")
+    commands = parser.add_subparsers(
+        dest="command", required=True, metavar="train|test|predict|inspect"
+    )
     _add_train(commands)
     _add_test(commands)
     _add_predict(commands)
+    _add_inspect(commands)
     arguments = parser.parse_args(argv)
     try:
         arguments.run(arguments)
@@ -71,6 +74,16 @@ def _add_test(commands: Any) -> None:
     parser.add_argument(
         "--show-dir", help="folder for pictures of predictions beside the ground truth"
     )
+    parser.add_argument(
+        "--tta", action="store_true", help="merge predictions for scaled and flipped images"
+    )
+    parser.add_argument(
+        "--tta-scales",
+        nargs="+",
+        type=float,
+        metavar="S",
+        help="sizes of those images, over the test size (default: 1 0.8 1.25); implies --tta",
+    )
     _add_run_arguments(parser)
     parser.set_defaults(run=_test)
 
@@ -89,10 +102,32 @@ def _add_predict(commands: Any) -> None:
     parser.set_defaults(run=_predict)
 
 
+def _add_inspect(commands: Any) -> None:
+    parser = commands.add_parser(
+        "inspect",
+        help="say what a checkpoint is",
+        description="Say which model, size and layout a checkpoint is, and what it fits.",
+    )
+    parser.add_argument("checkpoint", help="checkpoint file or URL, in any published layout")
+    parser.add_argument(
+        "config", nargs="?", help="config file or name: say what would load into its model"
+    )
+    parser.set_defaults(run=_inspect)
+
+
 def _add_config_arguments(parser: argparse.ArgumentParser) -> None:
     from mmengine.config import DictAction
 
-    parser.add_argument("--data", metavar="DIR", help="a COCO-format folder to use instead")
+    parser.add_argument(
+        "--data",
+        metavar="DIR",
+        help="other data: a COCO-format folder, or folders of images by class",
+    )
+    parser.add_argument(
+        "--backbone",
+        metavar="NAME",
+        help="use another backbone: swin-small, pvtv2-b2, vit-base, timm:resnet50, ...",
+    )
     parser.add_argument(
         "--cfg-options",
         nargs="+",
@@ -113,7 +148,12 @@ def _add_run_arguments(parser: argparse.ArgumentParser) -> None:
 def _train(arguments: argparse.Namespace) -> None:
     from vitdet.engine import load_config, train
 
-    config = load_config(arguments.config, data=arguments.data, options=arguments.cfg_options)
+    config = load_config(
+        arguments.config,
+        data=arguments.data,
+        options=arguments.cfg_options,
+        backbone=arguments.backbone,
+    )
     train(
         config,
         arguments.work_dir,
@@ -128,13 +168,19 @@ def _train(arguments: argparse.Namespace) -> None:
 def _test(arguments: argparse.Namespace) -> None:
     from vitdet.engine import load_config, test
 
-    config = load_config(arguments.config, data=arguments.data, options=arguments.cfg_options)
+    config = load_config(
+        arguments.config,
+        data=arguments.data,
+        options=arguments.cfg_options,
+        backbone=arguments.backbone,
+    )
     test(
         config,
         arguments.checkpoint,
         arguments.work_dir,
         out=arguments.out,
         show_dir=arguments.show_dir,
+        tta=arguments.tta_scales or arguments.tta,
         device=arguments.device,
         launcher=arguments.launcher,
     )
@@ -150,3 +196,14 @@ def _predict(arguments: argparse.Namespace) -> None:
         score_threshold=arguments.score_threshold,
         device=arguments.device,
     )
+
+
+def _inspect(arguments: argparse.Namespace) -> None:
+    from vitdet.checkpoints.inspection import inspect_checkpoint
+
+    summary = inspect_checkpoint(arguments.checkpoint)
+    sys.stdout.write(f"{summary}\n")
+    if arguments.config is not None:
+        from vitdet.engine.checkpoint_fit import describe_fit
+
+        sys.stdout.write(f"  {describe_fit(summary, arguments.config)}\n")

@@ -212,8 +212,13 @@ class Predictor:
 def to_prediction(
     sample: BaseDataElement, class_names: Sequence[str], *, source: ImageLike | None = None
 ) -> Prediction:
-    """Convert a data sample of mmdet or mmseg, as a model's `predict` returns it."""
+    """Convert a data sample of mmdet or mmseg, as a model's `predict` returns it.
+
+    A classifier's five best classes come as boxes around the whole image.
+    """
     height, width = sample.ori_shape[:2]
+    if "pred_scores" in sample:
+        return _classes_as_boxes(sample, class_names, source=source)
     found = sample.get("pred_instances")
     masks = None if found is None else found.get("masks")
     semantic = sample.get("pred_sem_seg")
@@ -228,6 +233,21 @@ def to_prediction(
         # mmseg names the map `data`, mmdet `sem_seg`; both are (1, H, W).
         semantic=None if semantic is None else _numpy(next(iter(semantic.values())))[0],
         panoptic=None if panoptic is None else _numpy(panoptic.sem_seg)[0],
+        source=source,
+    )
+
+
+def _classes_as_boxes(
+    sample: BaseDataElement, class_names: Sequence[str], *, source: ImageLike | None
+) -> Prediction:
+    height, width = sample.ori_shape[:2]
+    best = sample.pred_scores.topk(min(5, len(class_names)))
+    return Prediction(
+        boxes=np.tile(np.float32([0, 0, width, height]), (len(best.values), 1)),
+        scores=_numpy(best.values),
+        labels=_numpy(best.indices),
+        class_names=tuple(class_names),
+        image_size=(height, width),
         source=source,
     )
 

@@ -7,6 +7,8 @@ it which package to import to find the class; `import vitdet` itself loads none 
 from mmengine.registry import DATASETS as _DATASETS
 from mmengine.registry import METRICS as _METRICS
 from mmengine.registry import MODELS as _MODELS
+from mmengine.registry import OPTIM_WRAPPER_CONSTRUCTORS as _OPTIM_WRAPPER_CONSTRUCTORS
+from mmengine.registry import TRANSFORMS as _TRANSFORMS
 from mmengine.registry import WEIGHT_INITIALIZERS as _WEIGHT_INITIALIZERS
 from mmengine.registry import Registry
 
@@ -14,7 +16,12 @@ MODELS = Registry(
     "model",
     parent=_MODELS,
     scope="vitdet",
-    locations=["vitdet.backbones", "vitdet.detectors"],
+    locations=[
+        "vitdet.backbones",
+        "vitdet.necks",
+        "vitdet.detectors",
+        "vitdet.classification",
+    ],
 )
 WEIGHT_INITIALIZERS = Registry(
     "weight initializer",
@@ -24,3 +31,12 @@ WEIGHT_INITIALIZERS = Registry(
 )
 DATASETS = Registry("dataset", parent=_DATASETS, scope="vitdet", locations=["vitdet.datasets"])
 METRICS = Registry("metric", parent=_METRICS, scope="vitdet", locations=["vitdet.evaluation"])
+TRANSFORMS = Registry(
+    "transform", parent=_TRANSFORMS, scope="vitdet", locations=["vitdet.datasets"]
+)
+OPTIM_WRAPPER_CONSTRUCTORS = Registry(
+    "optimizer wrapper constructor",
+    parent=_OPTIM_WRAPPER_CONSTRUCTORS,
+    scope="vitdet",
+    locations=["vitdet.engine.layer_decay"],
+)

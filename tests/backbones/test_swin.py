@@ -112,6 +112,36 @@ def test_classification_logits_agree_with_reference(
         fixture.assert_close("224x224.reshaped_hidden_state_4", maps[3])
 
 
+@pytest.mark.parametrize("size", [(8, 8), (12, 40)])
+@torch.no_grad()
+def test_classifiers_shrink_windows_to_small_maps(size: tuple[int, int]) -> None:
+    """As if built for windows of that side, with the middle of the bias table, and no shift."""
+    side = min(size) // 4
+    model = tiny(depths=(2,), num_heads=(2,), out_indices=(), final_norm=True).eval()
+    small = tiny(
+        depths=(2,), num_heads=(2,), out_indices=(), final_norm=True, window_size=side
+    ).eval()
+    state = model.state_dict()
+    for key in (key for key in state if key.endswith("bias_table")):
+        middle = slice(4 - side, 3 + side)
+        state[key] = state[key].view(7, 7, 2)[middle, middle].flatten(0, 1)
+    small.load_state_dict(state)
+    for block in small.stages[0].blocks:
+        block.attn.shift = 0
+    images = torch.randn(2, 3, *size)
+    torch.testing.assert_close(model.forward_tokens(images), small.forward_tokens(images))
+
+
+def test_tokens_are_one_graph_for_torch_compile() -> None:
+    model = tiny(final_norm=True)
+    compiled = torch.compile(model.forward_tokens, fullgraph=True, backend="aot_eager")
+    for size in ((16, 16), (24, 20), (64, 48)):  # small maps, then mixed, then large ones
+        images = torch.randn(1, 3, *size)
+        torch.testing.assert_close(
+            compiled(images), model.forward_tokens(images), rtol=1e-4, atol=1e-5
+        )
+
+
 @pytest.mark.parametrize("size", [(1, 1), (33, 131), (64, 65), (30, 7)])
 def test_any_size_gives_maps_of_rounded_up_size(size: tuple[int, int]) -> None:
     model = tiny()

@@ -124,7 +124,7 @@ def test_shapes_are_generated_where_they_are_missing(
 
 @pytest.mark.parametrize(
     "name", ["swin_maskrcnn_coco", "swin_maskrcnn_coco_3x", "swin_small_maskrcnn_coco_3x",
-             "swin_base_maskrcnn_coco_3x"],
+             "swin_base_maskrcnn_coco_3x", "focal_maskrcnn_coco"],
 )  # fmt: skip
 def test_shipped_configs_are_complete(name: str, data: Path) -> None:
     config = load_config(name, data=data)

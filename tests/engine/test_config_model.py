@@ -62,3 +62,15 @@ def test_stated_channels_and_chained_necks() -> None:
     set_in_channels(cfg)
     assert cfg.model.neck[0].in_channels == [64, 128, 256, 512]
     assert "in_channels" not in cfg.model.neck[1]
+
+
+def test_segmentation_heads_take_the_channels_of_their_maps() -> None:
+    cfg = config(
+        backbone=dict(type="ResNet", depth=18),
+        decode_head=dict(type="mmseg.UPerHead", in_index=[0, 1, 2, 3]),
+        auxiliary_head=[dict(type="mmseg.FCNHead", in_index=2), dict(type="mmseg.FCNHead")],
+    )
+    cfg.model.auxiliary_head[1].update(in_index=-1, in_channels=3)
+    set_in_channels(cfg)
+    assert cfg.model.decode_head.in_channels == [64, 128, 256, 512]
+    assert [head.in_channels for head in cfg.model.auxiliary_head] == [256, 3]

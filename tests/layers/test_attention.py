@@ -5,13 +5,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vitdet.layers.attention import attention, explicit_attention
+from vitdet.layers.attention import attention, explicit_attention, prefers_tokens_last
 
 
-def inputs(dtype: torch.dtype, bias_shape: tuple[int, ...] | None) -> list[Tensor | None]:
-    """Query (2, 3, 5, 8), key and value (2, 3, 7, 8), bias."""
+def inputs(
+    dtype: torch.dtype, bias_shape: tuple[int, ...] | None, dim: int = 8
+) -> list[Tensor | None]:
+    """Query (2, 3, 5, dim), key and value (2, 3, 7, dim), bias."""
     torch.manual_seed(0)
-    shapes = [(2, 3, 5, 8), (2, 3, 7, 8), (2, 3, 7, 8), bias_shape]
+    shapes = [(2, 3, 5, dim), (2, 3, 7, dim), (2, 3, 7, dim), bias_shape]
     return [None if s is None else torch.randn(s).to(dtype).requires_grad_() for s in shapes]
 
 
@@ -80,7 +82,33 @@ def test_form_follows_dtype_and_need_of_gradient(
         return explicit_attention(*args, **options)
 
     monkeypatch.setitem(attention.__globals__, "explicit_attention", spy)
-    query, key, value, bias = inputs(dtype, bias_shape)
+    query, key, value, bias = inputs(dtype, bias_shape, dim=16)
     with torch.set_grad_enabled(is_trained):
         attention(query, key, value, bias=bias)
     assert bool(called) == is_explicit
+
+
+def test_scale_takes_the_place_of_the_root() -> None:
+    query, key, value, bias = inputs(torch.float32, (1, 3, 5, 7))
+    expected = attention(query * 8**0.5, key, value, bias=bias)
+    for form in (attention, explicit_attention):
+        torch.testing.assert_close(form(query, key, value, bias=bias, scale=1.0), expected)
+
+
+@pytest.mark.parametrize("grad", [False, True])
+def test_small_sequences_of_few_channels(grad: bool) -> None:
+    """The form for them, in any memory layout, is the same function with the same gradients."""
+    torch.manual_seed(0)
+    parts = [torch.randn(5, 2, 6, 16).transpose(-2, -1).requires_grad_(grad) for _ in range(3)]
+    assert prefers_tokens_last(parts[0])
+    ours = attention(*parts)
+    theirs = F.scaled_dot_product_attention(*parts)
+    torch.testing.assert_close(ours, theirs)
+    if grad:
+        weights = torch.randn_like(ours)
+        for a, b in zip(
+            torch.autograd.grad(ours, parts, weights),
+            torch.autograd.grad(theirs, parts, weights),
+            strict=True,
+        ):
+            torch.testing.assert_close(a, b)

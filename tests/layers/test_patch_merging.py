@@ -13,3 +13,10 @@ def test_neighbours_are_joined_column_by_column(size: tuple[int, int]) -> None:
     quarters = [padded[:, row::2, column::2] for column in (0, 1) for row in (0, 1)]
     expected = merging.reduction(merging.norm(torch.cat(quarters, -1)))
     assert torch.equal(merging(x), expected)
+
+
+def test_norm_may_follow_the_reduction() -> None:
+    merging, first = PatchMerging(3, norm_last=True), PatchMerging(3)
+    first.norm, first.reduction = torch.nn.Identity(), merging.reduction
+    x = torch.randn(2, 5, 3, 3)
+    assert torch.equal(merging(x), merging.norm(first(x)))

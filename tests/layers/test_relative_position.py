@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from vitdet.layers.relative_position import (
+    log_spaced_offsets,
     relative_position_bias,
     relative_position_index,
     resize_relative_position_table,
@@ -37,3 +38,14 @@ def test_resizing_keeps_a_plane_in_the_middle() -> None:
 def test_resizing_to_the_same_window_changes_nothing() -> None:
     table = torch.randn(49, 3)
     torch.testing.assert_close(resize_relative_position_table(table, 4), table)
+
+
+def test_log_spaced_offsets_follow_the_order_of_the_index() -> None:
+    """Swin v2, eq. 4, scaled so that the largest offset in pre-training is log2(9) / 3."""
+    offsets = log_spaced_offsets(3, 0)
+    rows = offsets[relative_position_index(3)].view(9, 9, 2)
+    near, far = torch.tensor([5.0, 9.0]).log2() / 3
+    torch.testing.assert_close(rows[0, 5], torch.stack([-near, -far]))
+    torch.testing.assert_close(rows[6, 0], torch.stack([far, torch.tensor(0.0)]))
+    torch.testing.assert_close(log_spaced_offsets(2, 3)[0], -torch.stack([near, near]))
+    assert log_spaced_offsets(1, 0).tolist() == [[0, 0]]

@@ -95,6 +95,14 @@ def _tensor(
         z = 1 + tenth * np.abs(z)
     elif kind in ("small", "mean"):
         z = tenth * z
+    elif kind == "flax_kernel":
+        z = z / np.float32(math.sqrt(_flax_fan_in(key, shape)))
     elif kind != "query":
         raise ValueError(f"{key}: no rule for kind {kind!r}")
     return torch.from_numpy(np.asarray(z * np.float32(gain), dtype=np.float32))
+
+
+def _flax_fan_in(key: str, shape: list[int]) -> int:
+    """Outputs stand last, but in the layers of queries, keys and values (in, heads, channels)."""
+    has_inputs_first = key.endswith(("query/kernel", "key/kernel", "value/kernel"))
+    return shape[0] if has_inputs_first else math.prod(shape[:-1])

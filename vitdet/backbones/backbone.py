@@ -27,6 +27,7 @@ class Backbone(BaseModule):
     ceil(W / stride_l)) for any H and W.
 
     Attributes:
+        out_indices: places of the returned maps, of stages or blocks, counted from 0.
         out_channels: channels of each returned map.
         strides: pixels per token of each returned map.
         num_features: channels of the last block's tokens.
@@ -34,6 +35,7 @@ class Backbone(BaseModule):
             there are none, a classifier averages over all.
     """
 
+    out_indices: tuple[int, ...]
     out_channels: tuple[int, ...]
     strides: tuple[int, ...]
     num_features: int
@@ -41,13 +43,17 @@ class Backbone(BaseModule):
 
     def __init__(self, init_cfg: InitConfig = None) -> None:
         configs = init_cfg if isinstance(init_cfg, list) else [init_cfg] if init_cfg else []
-        super().__init__([_with_our_loader(config) for config in configs] or None)
+        super().__init__([with_our_loader(config) for config in configs] or None)
 
     def init_weights(self) -> None:
         """Initialize at random as published, then as `init_cfg` says."""
         if not self.is_init:
-            self.apply(init_transformer_weights)
+            self.apply(self.init_module)
         super().init_weights()
+
+    def init_module(self, module: nn.Module) -> None:
+        """Initialize one module as published, without those inside it."""
+        init_transformer_weights(module)
 
     def forward_tokens(self, images: Tensor) -> Tensor:
         """Compute what a classifier reads.
@@ -61,6 +67,33 @@ class Backbone(BaseModule):
         """
         raise NotImplementedError
 
+    def heights_of_parameters(self) -> dict[str, int]:
+        """Tell how far below the heads each parameter stands, for learning rates by depth.
+
+        Blocks are the entries of module lists named `blocks`, in the order they are registered in,
+        which is the order they run in.
+
+        Returns:
+            name -> 0 after the last block, 1 in the last, and so on; what stands between two blocks
+            counts as the lower one, and what stands before the first is one above all blocks;
+            empty where there are no such blocks.
+        """
+        blocks = [
+            f"{name}.{index}"
+            for name, module in self.named_modules()
+            if name.rpartition(".")[2] == "blocks" and isinstance(module, nn.ModuleList)
+            for index in range(len(module))
+        ]
+        if not blocks:
+            return {}
+        heights, height, last = {}, len(blocks) + 1, f"{blocks[-1]}."
+        for name, module in self.named_modules():
+            height -= name in blocks
+            is_behind = height == 1 and not f"{name}.".startswith(last)
+            for parameter, _ in module.named_parameters(prefix=name, recurse=False):
+                heights[parameter] = height - is_behind
+        return heights
+
     def freeze(self) -> None:
         """Take gradients from the frozen parts and set them to evaluation mode, if any."""
 
@@ -71,7 +104,8 @@ class Backbone(BaseModule):
         return self
 
 
-def _with_our_loader(config: dict[str, Any]) -> dict[str, Any]:
+def with_our_loader(config: dict[str, Any]) -> dict[str, Any]:
+    """Return an entry of `init_cfg` with mmengine's loader of checkpoints exchanged for ours."""
     if config["type"] in ("Pretrained", PretrainedInit):
         return {**config, "type": "vitdet.Pretrained"}
     return config

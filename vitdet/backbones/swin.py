@@ -162,7 +162,7 @@ class SwinTransformer(Backbone):
     def forward_tokens(self, images: Tensor) -> Tensor:
         x = self._embed(images)
         for stage in self.stages:
-            before_downsample, x = stage(x)
+            before_downsample, x = stage(x, fits_windows=True)
         return self.norm(before_downsample).flatten(1, 2)
 
     def _embed(self, images: Tensor) -> Tensor:
@@ -219,13 +219,26 @@ class SwinStage(nn.Module):
             "mask_patterns", shift_mask_patterns(window_size, shift), persistent=False
         )
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Map x: (B, H, W, C) to the stage's (B, H, W, C) and the next one's (B, H/2, W/2, 2C)."""
-        rows, columns = (-(-side // self.window_size) for side in x.shape[1:3])
-        # Laid out once per stage and forward, for all blocks and images.
-        mask = shift_mask(self.mask_patterns.to(x.dtype), rows, columns)
+    def forward(self, x: Tensor, *, fits_windows: bool = False) -> tuple[Tensor, Tensor]:
+        """Compute the stage's map and what the next one starts from.
+
+        Args:
+            x: (B, H, W, C).
+            fits_windows: on a map not larger than a window, shrink windows to its shorter side and
+                shift none, as published classifiers do. Detectors pad and shift any map instead.
+
+        Returns:
+            (B, H, W, C) and (B, H / 2, W / 2, 2C).
+        """
+        window_size, mask = self.window_size, None
+        if fits_windows and min(x.shape[1:3]) <= window_size:
+            window_size = min(x.shape[1:3])
+        else:
+            rows, columns = (-(-side // window_size) for side in x.shape[1:3])
+            # Laid out once per stage and forward, for all blocks and images.
+            mask = shift_mask(self.mask_patterns.to(x.dtype), rows, columns)
         for block in self.blocks:
-            x = run_block(block, x, mask, with_checkpoint=self.with_checkpoint)
+            x = run_block(block, x, mask, window_size, with_checkpoint=self.with_checkpoint)
         return x, self.downsample(x)
 
 
@@ -252,8 +265,8 @@ class SwinBlock(nn.Module):
         self.mlp = FeedForward(dim, int(dim * mlp_ratio))
         self.drop_path = DropPath(drop_path_rate)
 
-    def forward(self, x: Tensor, shift_mask: Tensor) -> Tensor:
-        """Map x: (B, H, W, C) to the same shape; shift_mask: (num_windows, N, N)."""
+    def forward(self, x: Tensor, shift_mask: Tensor | None, window_size: int) -> Tensor:
+        """Map x: (B, H, W, C) to the same shape; shift_mask: (num_windows, N, N) or none."""
         mask = shift_mask if self.attn.shift else None
-        x = x + self.drop_path(self.attn(self.norm1(x), mask))
+        x = x + self.drop_path(self.attn(self.norm1(x), mask, window_size=window_size))
         return x + self.drop_path(self.mlp(self.norm2(x)))

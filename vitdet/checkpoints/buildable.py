@@ -22,7 +22,8 @@ from vitdet.errors import UserError
 
 _SCOPES = ("vitdet", "mmdet", "mmseg", "mmengine", "mmcv")
 _MODULES = (*_SCOPES, "torch.nn", "torchvision.models", "torchvision.ops", "torchvision.transforms")
-_DROPPED = ("init_cfg", "pretrained")  # other weights than those of the checkpoint
+# Other weights than those of the checkpoint, and a teacher that only training listens to.
+_DROPPED = ("init_cfg", "pretrained", "distillation")
 _NMS = re.compile(r"(?:mmcv\.ops\.)?(?:nms\.)?(nms|soft_nms|nms_match|nms_rotated|nms_quadri)")
 _OWN_WORDS = ("dilation", "offset", "conv", "interpolation_conv", "last_conv")
 """Types that mmdet's CascadeRPN and FPG look up in dictionaries of their own."""
@@ -36,18 +37,23 @@ class Kind:
     Attributes:
         name: the word for it in messages.
         registries: names of mmengine's root registries whose classes fit.
-        base: dotted name of the class whose subclasses fit.
+        bases: dotted names of the classes whose subclasses fit.
         registered_by: the module that fills the root registries when it is imported.
     """
 
     name: str
     registries: tuple[str, ...]
-    base: str
+    bases: tuple[str, ...]
     registered_by: str
 
 
-MODEL = Kind("part of a model", ("MODELS", "TASK_UTILS"), "torch.nn.Module", "mmcv.cnn")
-TRANSFORM = Kind("transform", ("TRANSFORMS",), "mmcv.transforms.BaseTransform", "mmcv.transforms")
+MODEL = Kind("part of a model", ("MODELS", "TASK_UTILS"), ("torch.nn.Module",), "mmcv.cnn")
+TRANSFORM = Kind(
+    "transform",
+    ("TRANSFORMS",),
+    ("mmcv.transforms.BaseTransform", "torchvision.transforms.v2.Transform"),
+    "mmcv.transforms",
+)
 
 
 def check_buildable(
@@ -86,8 +92,7 @@ class _Checker:
     def __init__(self, kind: Kind, trusted_modules: tuple[str, ...]) -> None:
         self._kind = kind
         self._trusted = trusted_modules
-        module, _, name = kind.base.rpartition(".")
-        self._base: type = getattr(importlib.import_module(module), name)
+        self._bases = tuple(map(_import, kind.bases))
         self._registries = [getattr(mmengine_registry, name) for name in kind.registries]
 
     def check(self, node: Any, where: str, scope: str) -> Any:
@@ -164,7 +169,7 @@ class _Checker:
             return None
         if not inspect.isclass(found) or not _is_within(found.__module__, allowed):
             return None
-        if issubclass(found, self._base) or any(_holds(root, found) for root in self._registries):
+        if issubclass(found, self._bases) or any(_holds(root, found) for root in self._registries):
             return found
         return None
 
@@ -173,6 +178,11 @@ class _Checker:
             f"{where}={value!r} in the checkpoint's config is not a {self._kind.name}, so nothing "
             "was built; name its module as trusted if you know the checkpoint's source"
         )
+
+
+def _import(name: str) -> type:
+    module, _, class_name = name.rpartition(".")
+    return getattr(importlib.import_module(module), class_name)
 
 
 def _is_within(module: str, packages: tuple[str, ...]) -> bool:

@@ -9,8 +9,8 @@ from vitdet.compat.checkpoint_saving import save_checkpoint_file
 def read_checkpoint(path_or_url: str | Path, *, map_location: Any = "cpu") -> dict:
     """Return the checkpoint's dict; nothing in the file is executed.
 
-    Reads what `torch.save` wrote (zip or legacy), `.safetensors`, `http(s)://` (downloaded on
-    first use) and mmengine's schemes such as `torchvision://resnet50`.
+    Reads what `torch.save` wrote (zip or legacy), `.safetensors`, `.npz`, `http(s)://` (downloaded
+    on first use) and mmengine's schemes such as `torchvision://resnet50`.
 
     Raises:
         UserError: the file is missing, truncated, no checkpoint, or holds pickled code.

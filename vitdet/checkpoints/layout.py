@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
 
 StateDict = Mapping[str, Tensor]
@@ -38,8 +39,9 @@ class Family(NamedTuple):
 
     Attributes:
         layouts: in the order they are asked; each recognises itself.
-        resizers: last part of our key -> function of (tensor, shape wanted) that interpolates an
-            entry made for another size, or raises ValueError if the shapes cannot be reconciled.
+        resizers: our key, or its last part -> function of (tensor, shape wanted) that interpolates
+            an entry made for another size, or raises ValueError if the shapes cannot be reconciled.
+            An entry of other dimensions than ours it may lay out as ours.
         optional: given our keys that the file has, which of the absent ones may stay fresh.
         spare: pattern of our keys that a smaller model of the family may leave unused.
         class_entries: our keys that have a row for each class and a last one for "no object".
@@ -56,11 +58,11 @@ class Family(NamedTuple):
 
 
 def rename(
-    state: StateDict, renames: Iterable[tuple[str, Replacement]], ignored: Iterable[str]
+    state: StateDict, renames: Iterable[tuple[str, Replacement]], ignored: Iterable[str] = ()
 ) -> Converted:
     """Apply every (pattern, replacement) to every key, leaving out keys that match `ignored`."""
     renames = [(re.compile(pattern), replacement) for pattern, replacement in renames]
-    is_ignored = re.compile("|".join(ignored)).search
+    is_ignored = re.compile("|".join(ignored) or "(?!)").search
     converted = Converted()
     for key, tensor in state.items():
         if is_ignored(key):
@@ -70,3 +72,12 @@ def rename(
             key = pattern.sub(replacement, key)
         converted.state[key] = tensor
     return converted
+
+
+def join_qkv(state: dict[str, Tensor]) -> None:
+    """Join, in place, `attn.query.*`, `attn.key.*` and `attn.value.*` to our `attn.qkv.*`."""
+    for query_key in [key for key in state if ".attn.query." in key]:
+        keys = [query_key.replace(".query.", f".{part}.") for part in ("query", "key", "value")]
+        if all(key in state for key in keys):
+            joined = torch.cat([state.pop(key) for key in keys])
+            state[query_key.replace(".query.", ".qkv.")] = joined

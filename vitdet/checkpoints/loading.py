@@ -10,8 +10,9 @@ from torch import Tensor, nn
 
 from vitdet.backbones.backbone import Backbone
 from vitdet.checkpoints.class_rows import carry_rows
-from vitdet.checkpoints.families import FAMILIES
+from vitdet.checkpoints.families import FAMILIES, family_of, has_family
 from vitdet.checkpoints.files import read_checkpoint
+from vitdet.checkpoints.identify import identify
 from vitdet.checkpoints.layout import Converted, Family, StateDict
 from vitdet.checkpoints.report import LoadReport, first_names
 from vitdet.errors import UserError
@@ -42,7 +43,8 @@ def load_checkpoint(
 
     A model may be one of ours or contain some: a detector of mmdet around our backbone takes
     checkpoints whose backbone part is in any layout, the other keys as they are. Into a backbone
-    alone, the part under `backbone.` of a whole model's checkpoint is loaded.
+    alone, the part under `backbone.` of a whole model's checkpoint is loaded. An `ImageClassifier`
+    takes published classifiers, whose backbone and head share one name space, and its own files.
 
     Args:
         model: receives the weights.
@@ -71,11 +73,40 @@ def load_checkpoint(
         model = model.module
 
     report = LoadReport(str(source), type(model).__name__)
-    state = _part_under_prefix(_unwrap(checkpoint, report), prefix, model, report)
-    theirs = checkpoint.get("meta", {}).get("dataset_meta") or {}
+    state = model_weights(checkpoint, report.source)
+    theirs = (checkpoint.get("meta") or {}).get("dataset_meta") or {}
     names = ClassNames(theirs.get("classes") or theirs.get("CLASSES"), classes, new_classes)
+    accepted = _fill_in(report, model, state, prefix, names)
+    model.load_state_dict(accepted, strict=False)
+    return report
+
+
+def try_load(
+    model: nn.Module, state: StateDict, *, source: str, new_classes: bool = True
+) -> tuple[LoadReport, str | None]:
+    """What `load_checkpoint` would do with `state`, and why it would refuse, if it would.
+
+    The model is left as it is, and may be on the meta device.
+    """
+    report = LoadReport(source, type(model).__name__)
+    try:
+        _fill_in(report, model, state, None, ClassNames(None, None, new_classes))
+    except UserError as error:
+        return report, str(error)
+    return report, None
+
+
+def _fill_in(
+    report: LoadReport,
+    model: nn.Module,
+    state: StateDict,
+    prefix: str | None,
+    names: ClassNames,
+) -> dict[str, Tensor]:
+    """Complete the report and return what goes into the model. Raises UserError, see above."""
+    state = _part_under_prefix(state, prefix, model, report)
     state, optional = _convert_our_modules(model, state, names, report)
-    accepted = _match_shapes(model, state, report, new_classes)
+    accepted = _match_shapes(model, state, report, names.may_be_new)
     parameters = {name for name, _ in model.named_parameters()}
     parameters |= {name for name, buffer in model.named_buffers() if buffer.is_floating_point()}
     report.refuse(
@@ -83,18 +114,22 @@ def load_checkpoint(
         has_other_classes=bool(report.mismatched)
         and all(_differ_in_classes(model, key, *s) for key, s in report.mismatched.items()),
     )
-    model.load_state_dict(accepted, strict=False)
-    return report
+    return accepted
 
 
-def _unwrap(checkpoint: Mapping[str, Any], report: LoadReport) -> StateDict:
+def model_weights(checkpoint: Mapping[str, Any], source: str) -> StateDict:
+    """The tensors of a checkpoint without what trainers, DDP and torch.compile wrap around them.
+
+    Raises:
+        UserError: there are none.
+    """
     for wrapper in WRAPPERS:
         if isinstance(checkpoint.get(wrapper), Mapping):
             checkpoint = checkpoint[wrapper]
     state = {key: value for key, value in checkpoint.items() if isinstance(value, Tensor)}
     if not state:
         keys = first_names([str(key) for key in checkpoint])
-        raise UserError(f"{report.source} holds no weights, only {keys}; give a model's checkpoint")
+        raise UserError(f"{source} holds no weights, only {keys}; give a model's checkpoint")
     for prefix in KEY_PREFIXES:
         if all(key.startswith(prefix) for key in state):
             state = {key.removeprefix(prefix): value for key, value in state.items()}
@@ -104,7 +139,7 @@ def _unwrap(checkpoint: Mapping[str, Any], report: LoadReport) -> StateDict:
 def _part_under_prefix(
     state: StateDict, prefix: str | None, model: nn.Module, report: LoadReport
 ) -> StateDict:
-    if prefix is None and type(model) in FAMILIES and isinstance(model, Backbone):
+    if prefix is None and has_family(model) and isinstance(model, Backbone):
         prefix = "backbone." if any(key.startswith("backbone.") for key in state) else None
     if not prefix:
         return state
@@ -131,20 +166,24 @@ def _convert_our_modules(
     for name, module in _our_modules(model):
         prefix = f"{name}." if name else ""
         part = {key.removeprefix(prefix): v for key, v in state.items() if key.startswith(prefix)}
-        family = FAMILIES[type(module)]
-        if not part:
-            if any(layout.recognises(state) for layout in family.layouts):
+        family = family_of(module)
+        if part:
+            converted = _convert(part, family, name, report)
+            state = {key: v for key, v in state.items() if not key.startswith(prefix)}
+        elif any(layout.recognises(state) for layout in family.layouts):
+            converted = _convert(state, family, name, report)
+            state = _heads_of_classifier(model, converted)
+            if not state:
                 raise UserError(
                     f"{report.source} holds weights of the {name} only, not of {report.model}; "
                     f"give it as the {name}'s init_cfg=dict(type='Pretrained', checkpoint=...)"
                 )
+        else:
             continue  # everything of the module will be missing
-        converted = _convert(part, family, name, report)
         target = module.state_dict()
         _drop_spare(converted, family, target)
         resized = _resize(converted.state, family, target)
         _carry_classes(converted.state, family, target, names, report)
-        state = {key: v for key, v in state.items() if not key.startswith(prefix)}
         state |= {prefix + key: value for key, value in converted.state.items()}
         report.ignored += [prefix + key for key in converted.ignored]
         report.resized += [prefix + key for key in resized]
@@ -152,9 +191,19 @@ def _convert_our_modules(
     return state, optional
 
 
+def _heads_of_classifier(model: nn.Module, converted: Converted) -> dict[str, Tensor]:
+    """Take the heads out of a published classifier, where they stand beside the backbone's parts.
+
+    Nothing is taken for other models: for them these are spare.
+    """
+    heads = getattr(model, "classifier_heads", ())
+    keys = [key for key in converted.state if key.split(".")[0] in heads]
+    return {key: converted.state.pop(key) for key in keys}
+
+
 def _our_modules(model: nn.Module) -> list[tuple[str, nn.Module]]:
     """The modules that have layouts, by name; a detector before the backbone in it."""
-    return [(name, m) for name, m in model.named_modules() if type(m) in FAMILIES]
+    return [(name, module) for name, module in model.named_modules() if has_family(module)]
 
 
 def _convert(part: StateDict, family: Family, name: str, report: LoadReport) -> Converted:
@@ -163,11 +212,22 @@ def _convert(part: StateDict, family: Family, name: str, report: LoadReport) -> 
             if not any(name.startswith(f"{outer}." if outer else "") for outer in report.layouts):
                 report.layouts[name] = layout.name
             return layout.convert(part)
+    other = identify(part)
+    if other is not None:
+        raise UserError(
+            f"{report.source} is {other}, the {name or 'model'} is a {_class_name(family)}; give "
+            f"one of a {_class_name(family)}, or build a {other.cls.__name__}"
+        )
     known = ", ".join(layout.name for layout in family.layouts)
     raise UserError(
         f"{report.source} is no checkpoint for {name or report.model}: its keys "
         f"({first_names(list(part))}) are of none of the layouts {known}"
     )
+
+
+def _class_name(family: Family) -> str:
+    names = (cls.__name__ for cls, known in FAMILIES.items() if known is family)
+    return next(names, "model of timm")
 
 
 def _drop_spare(converted: Converted, family: Family, target: StateDict) -> None:
@@ -207,14 +267,15 @@ def _resize(state: dict[str, Tensor], family: Family, target: StateDict) -> list
     """Interpolate, in place, the entries whose shape may differ; return their names."""
     resized = []
     for key, tensor in state.items():
-        resizer = family.resizers.get(key.rpartition(".")[2])
+        resizer = family.resizers.get(key) or family.resizers.get(key.rpartition(".")[2])
         if resizer is None or key not in target or tensor.shape == target[key].shape:
             continue
         try:
             state[key] = resizer(tensor, tuple(target[key].shape))
         except ValueError:
             continue  # reported as of another shape
-        resized.append(key)
+        if tensor.ndim == state[key].ndim:  # else it was only laid out
+            resized.append(key)
     return resized
 
 

@@ -24,7 +24,7 @@ def _resize_absolute_embedding(embedding: Tensor, shape: tuple[int, ...]) -> Ten
     return resize_position_embedding(embedding, shape[2:])
 
 
-def _may_stay_fresh(state: StateDict, key: str) -> bool:
+def output_norm_may_stay_fresh(state: StateDict, key: str) -> bool:
     """Output norms belong to detection: a classification file has none, or the last one."""
     stages = {key.split(".")[1] for key in state if key.startswith("stages.")}
     norms = {match[1] for match in map(OUTPUT_NORM.match, state) if match}
@@ -35,7 +35,10 @@ FAMILY = Family(
     layouts=(
         Layout(
             "vitdet",
-            lambda state: "stages.0.blocks.0.attn.qkv.weight" in state,
+            lambda state: (
+                "stages.0.blocks.0.attn.relative_position_bias_table" in state
+                and "stages.0.blocks.0.pool_layers.0.weight" not in state
+            ),
             lambda state: Converted(dict(state)),
         ),
         swin_official.LAYOUT,
@@ -47,7 +50,7 @@ FAMILY = Family(
         "relative_position_bias_table": _resize_bias_table,
         "absolute_pos_embed": _resize_absolute_embedding,
     },
-    optional=_may_stay_fresh,
+    optional=output_norm_may_stay_fresh,
     # Output norms of stages that the model does not return; the norm and head of a classifier.
     spare=r"^norms\.\d+\.|^norm\.|^head\.",
 )

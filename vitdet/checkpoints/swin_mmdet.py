@@ -15,7 +15,7 @@ RENAMES = (
 
 
 def recognises(state: StateDict) -> bool:
-    return "stages.0.blocks.0.attn.w_msa.qkv.weight" in state
+    return "stages.0.blocks.0.attn.w_msa.relative_position_bias_table" in state
 
 
 def convert(state: StateDict) -> Converted:

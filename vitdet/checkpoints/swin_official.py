@@ -8,9 +8,14 @@ IGNORED = (r"\.relative_position_index$", r"\.attn_mask$")
 
 
 def recognises(state: StateDict) -> bool:
-    return "layers.0.blocks.0.attn.qkv.weight" in state and (
-        "layers.0.downsample.reduction.weight" in state
-        or "layers.1.downsample.reduction.weight" not in state
+    """The Focal Transformer, made from Swin's code, has linear layers that pool, in every block."""
+    return (
+        "layers.0.blocks.0.attn.relative_position_bias_table" in state
+        and "layers.0.blocks.0.pool_layers.0.weight" not in state
+        and (
+            "layers.0.downsample.reduction.weight" in state
+            or "layers.1.downsample.reduction.weight" not in state
+        )
     )
 
 

@@ -1,8 +1,6 @@
 """Swin as transformers publishes it: queries, keys and values are separate layers."""
 
-import torch
-
-from vitdet.checkpoints.layout import Converted, Layout, StateDict, rename
+from vitdet.checkpoints.layout import Converted, Layout, StateDict, join_qkv, rename
 from vitdet.layers.position_embedding import tokens_to_grid
 
 RENAMES = (
@@ -29,18 +27,14 @@ IGNORED = (
 
 
 def recognises(state: StateDict) -> bool:
-    key = "encoder.layers.0.blocks.0.attention.self.query.weight"
+    key = "encoder.layers.0.blocks.0.attention.self.relative_position_bias_table"
     return key in state or f"swin.{key}" in state
 
 
 def convert(state: StateDict) -> Converted:
     converted = rename(state, RENAMES, IGNORED)
     renamed = converted.state
-    for query_key in [key for key in renamed if ".attn.query." in key]:
-        keys = [query_key.replace(".query.", f".{part}.") for part in ("query", "key", "value")]
-        if all(key in renamed for key in keys):
-            joined = torch.cat([renamed.pop(key) for key in keys])
-            renamed[query_key.replace(".query.", ".qkv.")] = joined
+    join_qkv(renamed)
     if "absolute_pos_embed" in renamed:
         renamed["absolute_pos_embed"] = tokens_to_grid(renamed["absolute_pos_embed"])
     return converted

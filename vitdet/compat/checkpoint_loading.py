@@ -15,12 +15,15 @@ from typing import Any
 
 from vitdet.compat.checkpoint_pickle import ALLOWED_GLOBALS, replace_stand_ins
 from vitdet.compat.hooks import replace_everywhere, when_imported
+from vitdet.compat.npz_format import read_npz
 from vitdet.compat.safetensors_format import read_safetensors
 from vitdet.errors import UserError
 
+_READERS = {".safetensors": read_safetensors, ".npz": read_npz}
+
 
 def load_checkpoint_file(path: str | Path, map_location: Any = "cpu") -> dict:
-    """Read a file of `torch.save` (zip or legacy) or a `.safetensors` file.
+    """Read a file of `torch.save` (zip or legacy), a `.safetensors` or an `.npz` file.
 
     Raises:
         UserError: the file is missing, truncated, no checkpoint, or holds pickled code.
@@ -28,8 +31,8 @@ def load_checkpoint_file(path: str | Path, map_location: Any = "cpu") -> dict:
     path = Path(path).expanduser()
     if not path.is_file():
         raise UserError(f"{path}: no such checkpoint file; check the path")
-    if path.suffix == ".safetensors":
-        tensors = read_safetensors(path)
+    if path.suffix in _READERS:
+        tensors = _READERS[path.suffix](path)
         return {name: tensor.to(map_location or "cpu") for name, tensor in tensors.items()}
     checkpoint = _unpickle(path, map_location or "cpu")
     if not isinstance(checkpoint, dict):
@@ -44,31 +47,23 @@ def download_checkpoint(
     """Return the local copy of `url`, downloaded on first use into torch.hub's cache.
 
     The copy lies in a folder named after the URL, for many published files share one name
-    (`model.safetensors`) and torch.hub would return one for another.
+    (`model.safetensors`) and torch.hub would return one for another. `url#sha256=...` states what
+    the file must be; see `vitdet.compat.downloads`.
 
     Raises:
-        UserError: the address cannot be read.
+        UserError: the address cannot be read, or the file is not what was announced.
     """
     import hashlib
-    from http.client import HTTPException
-    from urllib.error import URLError
     from urllib.parse import urlparse
 
     import torch
 
+    from vitdet.compat.downloads import download_file  # its network modules take time to import
+
     folder = Path(folder or Path(torch.hub.get_dir(), "checkpoints"))
     name = Path(urlparse(url).path).name or "checkpoint"
     copy = folder / hashlib.sha256(url.encode()).hexdigest()[:8] / name
-    if not copy.is_file():
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            torch.hub.download_url_to_file(url, str(copy), progress=progress)
-        except (URLError, HTTPException, ConnectionError, TimeoutError) as error:
-            raise UserError(
-                f"{url}: cannot be downloaded ({error}); check the address and the connection, "
-                "or download it by other means and give its path"
-            ) from error
-    return copy
+    return copy if copy.is_file() else download_file(url, copy, progress=progress)
 
 
 def _unpickle(path: Path, map_location: Any) -> Any:

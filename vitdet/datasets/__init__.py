@@ -1,6 +1,19 @@
 """Reading, checking and converting data."""
 
 from vitdet.datasets.coco import CocoDataset
+from vitdet.datasets.image_folder import ImageFolder
+from vitdet.datasets.image_transforms import LoadImage, PackImage, ToPIL
+from vitdet.datasets.shape_images import ShapeImages
 from vitdet.datasets.shapes_dataset import ShapesDataset
+from vitdet.datasets.torchvision_images import TorchvisionImages
 
-__all__ = ["CocoDataset", "ShapesDataset"]
+__all__ = [
+    "CocoDataset",
+    "ImageFolder",
+    "LoadImage",
+    "PackImage",
+    "ShapeImages",
+    "ShapesDataset",
+    "ToPIL",
+    "TorchvisionImages",
+]

@@ -1,11 +1,21 @@
 """Image files as pixels."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 
 from vitdet.errors import UserError
+
+
+def image_of(data_info: Mapping[str, Any]) -> str | np.ndarray:
+    """File of a data set's item, or (H, W, 3) RGB pixels where it has no file.
+
+    data_info: what `dataset.get_data_info(i)` returns; its `img` is in BGR order.
+    """
+    return data_info["img_path"] or np.ascontiguousarray(data_info["img"][..., ::-1])
 
 
 def read_image(path: str | Path) -> np.ndarray:

@@ -16,6 +16,7 @@ from vitdet.datasets.shape_kinds import CLUTTER, KINDS, Kind, Pixels, band, colo
 
 SUBPIXEL = 16  # points lie on a grid of 1/16 pixel
 SIDES = (0.08, 0.5)  # of a thing's visible box, as shares of the image
+SIDES_ALONE = (0.3, 0.95)  # where it is the only one
 LEAST_VISIBLE = 0.3  # what shows less is not placed: nobody would label it
 MARGIN = 6  # pixels painted around a thing, for its soft edge and its shadow
 
@@ -79,12 +80,31 @@ def lay_out(rng: Generator, size: int) -> list[Placed]:
     return placed
 
 
+def lay_out_one(rng: Generator, size: int, *, label: int) -> list[Placed]:
+    """A picture of one thing, large in it, with perhaps a blade in front and clutter behind."""
+    taken = np.zeros((size, size), dtype=bool)
+    placed: list[Placed] = []
+    if rng.random() < 0.5:
+        _place(rng, taken, placed, kind=CLUTTER[2], label=None)
+    while not _place(rng, taken, placed, kind=KINDS[label], label=label, sides=SIDES_ALONE):
+        pass
+    for _ in range(rng.integers(0, 4)):
+        _place(rng, taken, placed, kind=CLUTTER[rng.integers(len(CLUTTER))], label=None)
+    return placed
+
+
 def _place(
-    rng: Generator, taken: NDArray[np.bool_], placed: list[Placed], *, kind: Kind, label: int | None
+    rng: Generator,
+    taken: NDArray[np.bool_],
+    placed: list[Placed],
+    *,
+    kind: Kind,
+    label: int | None,
+    sides: tuple[float, float] = SIDES,
 ) -> bool:
     """Try one place behind everything in `placed`; says whether the thing went there."""
     size = len(taken)
-    points, to_frame = _pose(rng, kind, size, near=_neighbour(rng, placed))
+    points, to_frame = _pose(rng, kind, size, sides=sides, near=_neighbour(rng, placed))
     if label is not None and (points.min() < 0 or points.max() > size * SUBPIXEL):
         return False
     left, top = (int(value) for value in np.maximum(points.min(axis=0) // SUBPIXEL, 0))
@@ -94,7 +114,7 @@ def _place(
     box, crop = (left, top, right, bottom), np.s_[top:bottom, left:right]
     whole = fill_polygon(points, box)
     visible = whole & ~taken[crop]
-    if label is not None and not _is_worth_a_label(visible, whole, size):
+    if label is not None and not _is_worth_a_label(visible, whole, size, sides):
         return False
     if not visible.any():
         return False
@@ -115,7 +135,12 @@ def _neighbour(rng: Generator, placed: list[Placed]) -> NDArray[np.floating] | N
 
 
 def _pose(
-    rng: Generator, kind: Kind, size: int, *, near: NDArray[np.floating] | None
+    rng: Generator,
+    kind: Kind,
+    size: int,
+    *,
+    sides: tuple[float, float],
+    near: NDArray[np.floating] | None,
 ) -> tuple[NDArray[np.integer], NDArray[np.floating]]:
     """Mirror, turn, scale and shift an outline: its points in 1/16 pixel, and the way back."""
     outline = kind.outline(rng)
@@ -124,7 +149,8 @@ def _pose(
     turn = turn * (1 if rng.random() < 0.5 else -1, 1)
     points = outline @ turn.T
     low, high = points.min(axis=0), points.max(axis=0)
-    longest = size * 0.12 * (SIDES[1] / 0.12) ** rng.random()
+    least = 1.5 * sides[0]
+    longest = size * least * (sides[1] / least) ** rng.random()
     scale = longest / (high - low).max()
     half = (high - low) * scale / 2
     centre = near if near is not None else half + rng.random(2) * (size - 2 * half)
@@ -134,11 +160,13 @@ def _pose(
     return subpixels, cv2.invertAffineTransform(from_frame)
 
 
-def _is_worth_a_label(visible: NDArray[np.bool_], whole: NDArray[np.bool_], size: int) -> bool:
+def _is_worth_a_label(
+    visible: NDArray[np.bool_], whole: NDArray[np.bool_], size: int, sides: tuple[float, float]
+) -> bool:
     if visible.sum() < LEAST_VISIBLE * whole.sum():
         return False
     width, height = (np.ptp(np.nonzero(visible.any(axis=axis))[0]) + 1 for axis in (0, 1))
-    return min(width, height) >= SIDES[0] * size and max(width, height) <= SIDES[1] * size
+    return min(width, height) >= sides[0] * size and max(width, height) <= sides[1] * size
 
 
 def paint(placed: list[Placed], rng: Generator, size: int) -> NDArray[np.uint8]:

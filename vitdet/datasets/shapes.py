@@ -13,12 +13,7 @@ thing's area that is not hidden.
 """
 
 import json
-import multiprocessing
 import os
-import shutil
-import sys
-import tempfile
-from collections.abc import Callable
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -29,13 +24,12 @@ import numpy as np
 from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
+from vitdet.datasets.generated import ensure_generated, map_on_all_cores
 from vitdet.datasets.shape_kinds import KINDS
 from vitdet.datasets.shape_scene import Placed, lay_out, paint
-from vitdet.errors import UserError
 
 CLASSES = tuple(kind.name for kind in KINDS)
 
-_RECIPE_FILE = "shapes.json"  # written last: a folder that has it is complete
 _VERSION = 1  # to be raised when the same arguments give other data
 
 
@@ -49,29 +43,13 @@ def ensure_shapes(
 ) -> Path:
     """Generate the data set at `root` unless it is there; several processes may do so at once.
 
-    It is written to a sibling folder that is then renamed, so `root` is never half written. What
-    was generated there with other arguments is replaced.
-
     Raises:
         UserError: `root` exists and is no generated data set.
     """
-    root = Path(root)
-    recipe = dict(
-        version=_VERSION, num_train=num_train, num_val=num_val, image_size=image_size, seed=seed
+    sizes = dict(num_train=num_train, num_val=num_val, image_size=image_size, seed=seed)
+    return ensure_generated(
+        root, dict(version=_VERSION, **sizes), lambda folder: generate_shapes(folder, **sizes)
     )
-    if _recipe_of(root) == recipe:
-        return root
-    root.parent.mkdir(parents=True, exist_ok=True)
-    fresh = Path(tempfile.mkdtemp(prefix=f".{root.name}.", dir=root.parent))
-    try:
-        generate_shapes(
-            fresh, num_train=num_train, num_val=num_val, image_size=image_size, seed=seed
-        )
-        (fresh / _RECIPE_FILE).write_text(json.dumps(recipe))
-        _put_in_place(fresh, root, recipe)
-    finally:
-        shutil.rmtree(fresh, ignore_errors=True)
-    return root
 
 
 def generate_shapes(
@@ -89,7 +67,7 @@ def generate_shapes(
     (root / "classes.txt").write_text("\n".join(CLASSES) + "\n")
     for split, num_images in (("train", num_train), ("val", num_val)):
         write = partial(_write_image, root, split, image_size, seed)
-        annotations = list(chain.from_iterable(_map(write, range(1, num_images + 1))))
+        annotations = list(chain.from_iterable(map_on_all_cores(write, range(1, num_images + 1))))
         coco = dict(
             images=[
                 dict(id=k, file_name=f"{k:05d}.jpg", width=image_size, height=image_size)
@@ -100,17 +78,6 @@ def generate_shapes(
         )
         (root / f"{split}.json").write_text(json.dumps(coco))
     return root
-
-
-def _map(function: Callable[[int], Any], items: range) -> list[Any]:
-    """`map` on all cores. Only Linux forks safely; other ways would import the caller's script."""
-    if sys.platform != "linux":
-        return list(map(function, items))
-    num_workers = min(os.cpu_count() or 1, 8)
-    context = multiprocessing.get_context("fork")
-    # OpenCV's own threads do not survive a fork.
-    with context.Pool(num_workers, initializer=cv2.setNumThreads, initargs=(0,)) as pool:
-        return pool.map(function, items, chunksize=20)
 
 
 def _write_image(
@@ -158,26 +125,3 @@ def _semantic(placed: list[Placed], size: int) -> NDArray[np.uint8]:
             x0, y0, x1, y1 = thing.box
             index[y0:y1, x0:x1][thing.visible] = thing.label + 1
     return index
-
-
-def _recipe_of(root: Path) -> dict[str, int] | None:
-    """The arguments that `root` was generated with; None if there is no such folder yet."""
-    if (root / _RECIPE_FILE).is_file():
-        return json.loads((root / _RECIPE_FILE).read_text())
-    if root.exists() and (not root.is_dir() or any(root.iterdir())):
-        raise UserError(
-            f"{root} exists and is not a generated data set: move it away or name another folder"
-        )
-    return None
-
-
-def _put_in_place(fresh: Path, root: Path, recipe: dict[str, int]) -> None:
-    """Rename `fresh` to `root`, replacing what was generated there with other arguments."""
-    if root.exists() and _recipe_of(root) not in (None, recipe):
-        root.rename(fresh.with_name(fresh.name + ".old"))
-        shutil.rmtree(fresh.with_name(fresh.name + ".old"))
-    try:
-        fresh.rename(root)
-    except OSError:
-        if _recipe_of(root) != recipe:  # not another process that was quicker
-            raise

@@ -6,6 +6,7 @@ from typing import Any
 
 from mmengine.config import Config
 
+from vitdet.engine.config_backbone import swap_backbone
 from vitdet.engine.config_data import complete_data, use_folder
 from vitdet.engine.config_file import read_config
 from vitdet.engine.config_model import set_in_channels, set_num_classes
@@ -16,14 +17,18 @@ def load_config(
     path: str | Path,
     data: str | Path | None = None,
     options: Mapping[str, Any] | None = None,
+    *,
+    backbone: str | None = None,
 ) -> Config:
     """Read a config and complete it: nothing in it has to be computed by hand.
 
     `path` is a file, or the name of a config that ships with vitdet. `data` points it at another
-    COCO-format folder. `options` are dotted overrides (`{"model.backbone.arch": "small"}`) and have
-    the last word. Class names come from the annotation file where the config leaves them open,
-    every `num_classes` from the class names, the neck's `in_channels` from the backbone; data sets
-    that can be generated are generated.
+    COCO-format folder, or a classifier's at another folder of class folders. `options` are dotted
+    overrides (`{"model.backbone.arch": "small"}`) and have the last word. `backbone` exchanges the
+    backbone for one that `backbone_names.py` lists (`swin-small`, `pvtv2-b2`, `timm:resnet50`), as
+    a key `backbone` in the config or the options does. Class names come from the data where the
+    config leaves them open, every `num_classes` from the class names, the neck's `in_channels` from
+    the backbone; data sets that can be generated are generated.
 
     Raises:
         UserError: in one line, whatever of this does not fit: the file, an option, the data.
@@ -33,7 +38,12 @@ def load_config(
         config["default_scope"] = "mmengine"
     if data is not None:
         use_folder(config, data)
-    apply_options(config, options or {})
+    options = dict(options or {})
+    stated = options.pop("backbone", None) or config.get("backbone")
+    name = backbone or stated
+    if isinstance(name, str):  # a helper variable of that name may hold anything
+        swap_backbone(config, name)
+    apply_options(config, options)
     classes = complete_data(config)
     set_num_classes(config, len(classes), override=data is not None)
     set_in_channels(config)
@@ -41,4 +51,21 @@ def load_config(
         set(config) - TOP_LEVEL_KEYS
     ):  # helper variables: they would go stale in a saved file
         del config._cfg_dict[key]
+    return config
+
+
+def load_model_config(
+    path: str | Path, *, num_classes: int = 80, backbone: str | None = None
+) -> Config:
+    """Read a config and complete its model only; its data need not be there.
+
+    `num_classes` counts where the config leaves the number to the data.
+    """
+    config = read_config(path)
+    if "default_scope" not in config:
+        config["default_scope"] = "mmengine"
+    if backbone is not None:
+        swap_backbone(config, backbone)
+    set_num_classes(config, num_classes, override=True)
+    set_in_channels(config)
     return config

@@ -8,6 +8,7 @@ from mmengine.config import Config
 
 from vitdet.datasets.coco_check import check_coco
 from vitdet.datasets.coco_files import find_coco, read_categories
+from vitdet.datasets.image_folder import find_splits
 from vitdet.engine.config_types import class_of
 from vitdet.errors import UserError
 
@@ -35,14 +36,19 @@ def evaluators_of(config: Config, part: str) -> list[Any]:
 
 
 def use_folder(config: Config, folder: str | Path) -> None:
-    """Point every loader and evaluator at a COCO-format folder, in place.
+    """Point every loader and evaluator at a folder, in place: of COCO's format, or of a
+    classifier's, where each class has a folder of images.
 
-    They become our `CocoDataset` and `CocoMetric`, whatever they were: mmdet's take the order of
-    classes from each file by itself, and generated data sets have no other folder.
+    In the former case they become our `CocoDataset` and `CocoMetric`, whatever they were: mmdet's
+    take the order of classes from each file by itself, and generated data sets have no other
+    folder.
 
     Raises:
-        UserError: no annotation files are found in `folder`.
+        UserError: no annotation files, or no class folders, are found in `folder`.
     """
+    if _tells_classes(config):
+        _use_image_folder(config, folder)
+        return
     found = find_coco(Path(folder))
     for part, node in datasets_of(config):
         ann_file, image_dir = (
@@ -66,7 +72,7 @@ def use_folder(config: Config, folder: str | Path) -> None:
 def complete_data(config: Config) -> list[str]:
     """Generate data that can be, check all of it, set class names and evaluators; in place.
 
-    Returns the class names: those the config states, or else those of the training annotations.
+    Returns the class names: those the config states, or else those of the training data.
 
     Raises:
         UserError: annotations or images are missing or broken, or classes do not fit.
@@ -78,6 +84,8 @@ def complete_data(config: Config) -> list[str]:
             prepare(node["data_root"])
 
     classes = next((list(n["metainfo"]["classes"]) for _, n in nodes if _states_classes(n)), None)
+    if _tells_classes(config):
+        return _complete_image_classes(config, classes)
     checked = set()
     for part, node in nodes:
         ann_file, image_dir = annotation_file(node), image_folder(node)
@@ -103,6 +111,38 @@ def annotation_file(node: Any) -> Path:
 def image_folder(node: Any) -> Path:
     """Folder that the file names in a dataset node's annotations are relative to."""
     return Path(node.get("data_root") or "") / (node.get("data_prefix") or {}).get("img", "")
+
+
+def _tells_classes(config: Config) -> bool:
+    """Whether the data sets are a classifier's: they read and check their classes themselves."""
+    return any(
+        hasattr(class_of(node, config["default_scope"]), "read_classes")
+        for _, node in datasets_of(config)
+    )
+
+
+def _use_image_folder(config: Config, folder: str | Path) -> None:
+    found = find_splits(folder)
+    for part, node in datasets_of(config):
+        images = found.train if part == "train" else found.val
+        pipeline, test_mode = node["pipeline"], node.get("test_mode", False)
+        node.clear()
+        node.update(
+            type="vitdet.datasets.ImageFolder",
+            data_prefix=dict(img=str(images)),
+            test_mode=test_mode,
+            pipeline=pipeline,
+        )
+
+
+def _complete_image_classes(config: Config, classes: list[str] | None) -> list[str]:
+    for _, node in datasets_of(config):
+        dataset = class_of(node, config["default_scope"])
+        if classes is None:
+            classes = dataset.read_classes(node)
+        dataset.check(node, classes)
+        node["metainfo"] = dict(node.get("metainfo") or {}, classes=tuple(classes))
+    return classes
 
 
 def _states_classes(node: Any) -> bool:

@@ -2,12 +2,13 @@
 
 import copy
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from mmengine.config import Config
 from mmengine.registry import MODELS, DefaultScope
 
+from vitdet.backbones.backbone import Backbone
 from vitdet.engine.config_types import class_of, parameters_of
 from vitdet.errors import UserError
 
@@ -51,29 +52,83 @@ def _nodes_with_num_classes(node: Any, path: str, scope: str) -> Iterator[tuple[
 
 
 def set_in_channels(config: Config) -> None:
-    """Give the neck the channels of the backbone's feature maps if the config leaves them open."""
-    neck = config["model"].get("neck")
-    if isinstance(neck, Sequence):  # mmdet chains necks (FPN, then a dyhead): the first is fed
-        neck = neck[0]
-    if neck is None or neck.get("in_channels") is not None:
+    """Give the parts that the backbone feeds its channels, where the config leaves them open.
+
+    That is the neck, or in a segmentor without one the decode and auxiliary heads.
+    """
+    model, scope = config["model"], config["default_scope"]
+    fed = [node for node in fed_by_backbone(model) if node.get("in_channels") is None]
+    fed = [node for node in fed if "in_channels" in parameters_of(class_of(node, scope))]
+    if not fed:
         return
-    if "in_channels" in parameters_of(class_of(neck, config["default_scope"])):
-        neck["in_channels"] = backbone_channels(
-            config["model"]["backbone"], config["default_scope"]
-        )
+    _skip_unread_maps(model["backbone"], fed[0], scope)
+    channels = list(backbone_maps(model["backbone"], scope).channels)
+    for node in fed:
+        chosen = node.get("in_index")  # of segmentation heads
+        if chosen is None:
+            node["in_channels"] = channels
+        elif isinstance(chosen, Sequence):
+            node["in_channels"] = [channels[index] for index in chosen]
+        else:
+            node["in_channels"] = channels[chosen]
 
 
-def backbone_channels(backbone: Mapping[str, Any], scope: str) -> list[int]:
-    """Channels of each feature map of a backbone config, found without allocating its weights.
+def _skip_unread_maps(backbone: Any, neck: Any, scope: str) -> None:
+    """Let our backbone return only what the neck reads from its `start_level` on.
 
-    Ours carry them as `out_channels`; any other backbone is run once on the meta device.
+    The output norm or the enlarging of any other map would be a parameter without a gradient, on
+    which distributed training stops.
+    """
+    first = neck.get("start_level") or 0
+    maps = backbone_maps(backbone, scope)
+    if first == 0 or maps.indices is None:
+        return
+    neck["start_level"] = 0
+    backbone["out_indices"] = maps.indices[first:]
+    parameters = parameters_of(class_of(backbone, scope))
+    if "out_strides" in parameters and parameters["out_indices"].default is None:
+        backbone["out_strides"] = maps.strides[first:]  # of the returned maps, not of all stages
+
+
+def fed_by_backbone(model: Mapping[str, Any]) -> list[Any]:
+    """Nodes of a model config that take the backbone's maps."""
+    neck = model.get("neck")
+    if neck is not None:  # mmdet chains necks (FPN, then a dyhead): the first is fed
+        return [neck[0] if isinstance(neck, Sequence) else neck]
+    heads = [model.get("decode_head"), model.get("auxiliary_head")]
+    nodes = [head if isinstance(head, Sequence) else [head] for head in heads if head is not None]
+    return [node for group in nodes for node in group]
+
+
+class BackboneMaps(NamedTuple):
+    """Channels and strides of the maps that a backbone returns; of ours also their places in it."""
+
+    channels: tuple[int, ...]
+    strides: tuple[int, ...]
+    indices: tuple[int, ...] | None = None
+
+
+def backbone_maps(backbone: Mapping[str, Any], scope: str) -> BackboneMaps:
+    """What a backbone config returns, found without allocating its weights.
+
+    Ours carry it as `out_channels` and `strides`; any other backbone is run once on the meta
+    device.
     """
     node = copy.deepcopy(backbone)
-    node.pop("init_cfg", None)
+    for key in ("init_cfg", "pretrained"):
+        node.pop(key, None)
     with torch.device("meta"), DefaultScope.overwrite_default_scope(scope):
         module = MODELS.build(node)
-        if hasattr(module, "out_channels"):
-            return list(module.out_channels)
+        if isinstance(module, Backbone):
+            return BackboneMaps(
+                tuple(module.out_channels),
+                tuple(module.strides),
+                getattr(module, "out_indices", None),
+            )
         module.eval()  # some of mmdet's return nothing here
+        side = 224
         with torch.no_grad():
-            return [feature.shape[1] for feature in module(torch.empty(1, 3, 224, 224))]
+            maps = module(torch.empty(1, 3, side, side))
+    return BackboneMaps(
+        tuple(one.shape[1] for one in maps), tuple(round(side / one.shape[2]) for one in maps)
+    )

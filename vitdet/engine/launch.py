@@ -1,5 +1,6 @@
 """Train or test a completed config: what `tools/train.py` and `tools/test.py` call."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -8,6 +9,7 @@ from mmengine.dist import is_main_process
 
 from vitdet.device import use_device
 from vitdet.engine.config_data import datasets_of, evaluators_of
+from vitdet.engine.config_tta import SCALES, use_tta
 from vitdet.engine.pictures import DrawPredictions, draw_sample_sheet
 from vitdet.engine.runner import Runner
 from vitdet.engine.work_dir import BEST, LAST, checkpoint_to_resume, choose_work_dir
@@ -76,6 +78,7 @@ def test(
     *,
     out: str | Path | None = None,
     show_dir: str | Path | None = None,
+    tta: bool | Sequence[float] = False,
     device: str | None = None,
     launcher: str = "none",
 ) -> dict[str, float]:
@@ -83,9 +86,10 @@ def test(
 
     `out` is where predictions are written in COCO's result format: `results.json` stands for
     `results.bbox.json` and `results.segm.json`. `show_dir` receives one picture per image.
+    `tta` merges what is found in scaled and flipped views of each image; a list gives the scales.
 
     Raises:
-        UserError: the checkpoint is missing, unsafe, broken or of another model.
+        UserError: the checkpoint is missing, unsafe, broken or of another model; see `use_tta`.
     """
     device = use_device(device)
     config.load_from = str(checkpoint)
@@ -97,6 +101,8 @@ def test(
     if out is not None:
         for evaluator in evaluators_of(config, "test"):
             evaluator["outfile_prefix"] = str(Path(out).with_suffix(""))
+    if tta:
+        use_tta(config, SCALES if tta is True else tta)
     runner = _build_runner(config, folder, device, launcher)
     if show_dir is not None:
         runner.register_hook(DrawPredictions(show_dir))

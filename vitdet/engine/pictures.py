@@ -8,6 +8,7 @@ from mmengine.dataset import BaseDataset
 from mmengine.hooks import Hook
 from PIL import Image
 
+from vitdet.datasets.images import image_of
 from vitdet.inference import Prediction, Predictor, to_prediction
 from vitdet.visualization.grid import image_grid
 from vitdet.visualization.ground_truth import draw_ground_truth
@@ -34,12 +35,13 @@ class DrawPredictions(Hook):
         for sample in outputs:
             data_info = dataset.get_data_info(self._index[sample.img_id])
             prediction = to_prediction(
-                sample, dataset.metainfo["classes"], source=data_info["img_path"]
+                sample, dataset.metainfo["classes"], source=image_of(data_info)
             )
             pair = _side_by_side(dataset, data_info, prediction)
             height, width = prediction.image_size
             picture = image_grid([pair], titles=_TITLES, cell_size=(max(width, 320), height))
-            picture.save(self.folder / f"{Path(data_info['img_path']).stem}.png")
+            name = Path(data_info["img_path"] or f"{sample.img_id:05d}").stem
+            picture.save(self.folder / f"{name}.png")
 
 
 def draw_sample_sheet(
@@ -50,7 +52,7 @@ def draw_sample_sheet(
     rows = []
     for index in range(min(num_images, len(dataset))):
         data_info = dataset.get_data_info(index)
-        (prediction,) = predictor(data_info["img_path"])
+        (prediction,) = predictor(image_of(data_info))
         rows.append(_side_by_side(dataset, data_info, prediction))
     image_grid(rows, titles=_TITLES).save(target)
 

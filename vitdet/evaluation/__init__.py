@@ -1,6 +1,7 @@
 """Metrics: how good predictions are, in the numbers the field compares."""
 
+from vitdet.evaluation.accuracy import Accuracy
 from vitdet.evaluation.coco_metric import CocoMetric
 from vitdet.evaluation.coco_scores import CocoScores, IoUScores, evaluate_coco
 
-__all__ = ["CocoMetric", "CocoScores", "IoUScores", "evaluate_coco"]
+__all__ = ["Accuracy", "CocoMetric", "CocoScores", "IoUScores", "evaluate_coco"]

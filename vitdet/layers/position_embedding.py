@@ -7,12 +7,14 @@ from torch import Tensor
 
 
 def resize_position_embedding(
-    embedding: Tensor, size: Sequence[int], *, mode: str = "bicubic"
+    embedding: Tensor, size: Sequence[int], *, mode: str = "bicubic", antialias: bool = False
 ) -> Tensor:
     """Interpolate embedding: (1, C, H', W') to (1, C, H, W), bicubic or bilinear as published."""
     if tuple(embedding.shape[2:]) == tuple(size):
         return embedding
-    return F.interpolate(embedding, size=tuple(size), mode=mode, align_corners=False)
+    return F.interpolate(
+        embedding, size=tuple(size), mode=mode, align_corners=False, antialias=antialias
+    )
 
 
 def tokens_to_grid(embedding: Tensor) -> Tensor:

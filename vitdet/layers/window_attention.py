@@ -43,22 +43,27 @@ class WindowAttention(nn.Module):
             "relative_position_index", relative_position_index(window_size), persistent=False
         )
 
-    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+    def forward(
+        self, x: Tensor, mask: Tensor | None = None, *, window_size: int | None = None
+    ) -> Tensor:
         """Attend within windows.
 
         Args:
             x: (B, H, W, C), any size: it is padded to whole windows, and nothing hides the padding
                 from the other tokens, as in the paper's code.
-            mask: (num_windows, N, N), needed where `shift` is not 0.
+            mask: (num_windows, N, N); without it windows are not shifted.
+            window_size: side of the windows where they are to be smaller than built.
 
         Returns:
             (B, H, W, C).
         """
+        window_size = window_size or self.window_size
+        shift = 0 if mask is None else self.shift
         size = x.shape[1:3]
-        x = pad_and_shift(x, self.window_size, self.shift)
-        query, key, value = self._project(x)
+        x = pad_and_shift(x, window_size, shift)
+        query, key, value = self._project(x, window_size)
         bias = relative_position_bias(
-            self.relative_position_bias_table.to(query.dtype), self.relative_position_index
+            self.relative_position_bias_table.to(query.dtype), self._position_index(window_size)
         )
         if mask is None:
             merged = (0, 1)  # (B * num_windows, num_heads, N, D), one bias for all windows
@@ -70,13 +75,21 @@ class WindowAttention(nn.Module):
         )
 
         windows = windows.view(query.shape)
-        x = join_windows(windows, x.shape[1:3], self.window_size)
-        return self.proj(unshift_and_crop(x, size, self.window_size, self.shift))
+        x = join_windows(windows, x.shape[1:3], window_size)
+        return self.proj(unshift_and_crop(x, size, window_size, shift))
 
-    def _project(self, x: Tensor) -> list[Tensor]:
+    def _position_index(self, window_size: int) -> Tensor:
+        """Rows of the bias table for each pair of tokens; a smaller window is a window's corner."""
+        index = self.relative_position_index
+        if window_size == self.window_size:
+            return index
+        corner = index.view(4 * (self.window_size,))[(slice(window_size),) * 4]
+        return corner.flatten()
+
+    def _project(self, x: Tensor, window_size: int) -> list[Tensor]:
         """Project x: (B, H, W, C) to query, key and value, (B, num_windows, num_heads, N, D) each.
 
         A function of its own, so that the joint projection is freed when it is cut.
         """
         qkv = self.qkv(x).unflatten(-1, (3, self.num_heads, -1))
-        return [cut_windows(part, self.window_size) for part in qkv.unbind(3)]
+        return [cut_windows(part, window_size) for part in qkv.unbind(3)]

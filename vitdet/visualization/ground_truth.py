@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from vitdet.datasets.images import read_image
+from vitdet.datasets.images import image_of, read_image
 from vitdet.evaluation.rle import decode_masks, segmentation_to_rle
 from vitdet.visualization.draw import draw_instances
 
@@ -14,7 +14,8 @@ from vitdet.visualization.draw import draw_instances
 def draw_ground_truth(
     data_info: Mapping[str, Any], class_names: Sequence[str], *, scale: float = 1
 ) -> Image.Image:
-    """Draw the annotations of one image of a `CocoDataset`, crowds left out.
+    """Draw the annotations of one image of a `CocoDataset`, crowds left out, or the class of one
+    of an `ImageFolder`.
 
     Args:
         data_info: what `dataset.get_data_info(i)` returns.
@@ -23,7 +24,11 @@ def draw_ground_truth(
 
     Raises UserError if the image cannot be read.
     """
-    image = read_image(data_info["img_path"])
+    source = image_of(data_info)
+    image = source if isinstance(source, np.ndarray) else read_image(source)
+    if "gt_label" in data_info:
+        box, labels = np.array([[0, 0, *image.shape[1::-1]]]), np.array([data_info["gt_label"]])
+        return draw_instances(image, box, labels=labels, class_names=class_names, scale=scale)
     instances = [one for one in data_info["instances"] if not one["ignore_flag"]]
     masks = None
     if instances and all("mask" in one for one in instances):

@@ -1,0 +1,39 @@
+"""Reads `.npz` files of numpy arrays, in which JAX code (ViT's authors') publishes weights.
+
+Breaks: mmengine reads pickles only.
+Delete when mmengine reads the format itself.
+"""
+
+import zipfile
+import zlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vitdet.errors import UserError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def read_npz(path: Path) -> "dict[str, Tensor]":
+    """Return every array of the file by name, on the CPU; pickled objects are refused.
+
+    Raises:
+        UserError: the file is truncated, no `.npz` file, or holds more than arrays of numbers.
+    """
+    import numpy as np
+    import torch
+
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            return {name: torch.from_numpy(archive[name]) for name in archive.files}
+    except (ValueError, TypeError, KeyError, AttributeError, EOFError) as error:
+        raise UserError(
+            f"{path}: holds more than arrays of numbers, or is no .npz file "
+            f"({' '.join(str(error).split())}); get it from who publishes plain weights"
+        ) from error
+    except (zipfile.BadZipFile, zlib.error) as error:
+        raise UserError(
+            f"{path}: truncated, or not an .npz file ({error}); "
+            "delete it, then download or copy it again"
+        ) from error
