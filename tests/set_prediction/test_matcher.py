@@ -69,8 +69,11 @@ def test_more_targets_than_queries_warns_once_with_the_numbers() -> None:
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 @pytest.mark.parametrize("what", ["logits", "boxes"])
-def test_predictions_that_are_no_numbers_name_the_image(value: float, what: str) -> None:
-    logits, boxes, targets = random_case((2, 3))
+@pytest.mark.parametrize("count", [3, 0])
+def test_predictions_that_are_no_numbers_name_the_image(
+    value: float, what: str, count: int
+) -> None:
+    logits, boxes, targets = random_case((2, count))
     {"logits": logits, "boxes": boxes}[what][0, 1, 2] = value
     targets = targets._replace(names=["a.jpg", "b.jpg"])
     with pytest.raises(UserError, match=r"b\.jpg: 1 of 6 predictions are NaN or infinite"):

@@ -3,8 +3,8 @@
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vitdet.errors import UserError
 from vitdet.layers.attention import attention, attention_weights
+from vitdet.layers.self_attention import check_heads
 
 
 class MultiHeadAttention(nn.Module):
@@ -15,10 +15,7 @@ class MultiHeadAttention(nn.Module):
 
     def __init__(self, dim: int, num_heads: int) -> None:
         super().__init__()
-        if dim % num_heads:
-            raise UserError(
-                f"{dim} channels do not divide among {num_heads} heads; change one of them"
-            )
+        check_heads(dim, num_heads)
         self.num_heads = num_heads
         self.qkv = nn.Linear(dim, 3 * dim)
         self.proj = nn.Linear(dim, dim)

@@ -65,10 +65,12 @@ class HungarianMatcher:
         """
         num_classes = logits.shape[-1] - 1
         cost = self.costs(logits, boxes, targets)
+        # Any number of a query that is none makes these two none, objects or not.
+        health = logits.float().sum(-1) + boxes.float().sum(-1)
         state = _state_of_targets(targets, num_classes)
-        cost_on_host, state_on_host = _to_host(cost, state)
-        self._check(cost_on_host, state_on_host, targets, num_classes)
-        pairs = self._solve(cost_on_host, state_on_host)
+        cost, health, state = _to_host(cost, health, state)
+        self._check(health, state, targets, num_classes)
+        pairs = self._solve(cost, state)
         if logits.device.type == "cuda":
             pairs = pairs.pin_memory()
         pairs = pairs.to(logits.device, non_blocking=True)  # (2 * num_layers + 1, M)
@@ -104,19 +106,20 @@ class HungarianMatcher:
         labels = labels[:, None].expand(cost.shape)
         return cost.sub_(probabilities.gather(-1, labels), alpha=self.class_cost)
 
-    def _check(self, cost: np.ndarray, state: np.ndarray, targets: Targets, num_classes: int):
+    def _check(
+        self, health: np.ndarray, state: np.ndarray, targets: Targets, num_classes: int
+    ) -> None:
         """Raise UserError for what cannot be matched, warn once of what cannot all be."""
         for image in np.flatnonzero((state == BAD).any(1)):
             raise UserError(_complaint(targets, int(image), num_classes))
-        num_objects, num_queries = (state == PRESENT).sum(1), cost.shape[2]
-        if not np.isfinite(cost).all():
-            is_bad = ~np.isfinite(cost) & (state == PRESENT)[None, :, None]
-            for image in np.flatnonzero(is_bad.any((0, 2, 3))):
-                raise UserError(
-                    f"{targets.names[image]}: {int(is_bad[:, image].any((0, 2)).sum())} of "
-                    f"{num_queries} predictions are NaN or infinite, training has diverged; lower "
-                    "the learning rate, clip gradients, or go back to an earlier checkpoint"
-                )
+        num_objects, num_queries = (state == PRESENT).sum(1), health.shape[2]
+        is_bad = ~np.isfinite(health).all(0)  # (B, Q)
+        for image in np.flatnonzero(is_bad.any(1)):
+            raise UserError(
+                f"{targets.names[image]}: {is_bad[image].sum()} of {num_queries} predictions are "
+                "NaN or infinite, training has diverged; lower the learning rate, clip gradients, "
+                "or go back to an earlier checkpoint"
+            )
         image = int(num_objects.argmax())
         if num_objects[image] > num_queries and not self._has_warned:
             self._has_warned = True
@@ -175,17 +178,13 @@ def _l1_distances(boxes: Tensor, others: Tensor) -> Tensor:
     return sum(difference.abs_() for difference in differences)
 
 
-def _to_host(cost: Tensor, state: Tensor) -> tuple[np.ndarray, np.ndarray]:
-    """Both as arrays, in one copy."""
-    if cost.device.type != "cpu":
-        packed = torch.cat([cost.flatten(), state.flatten().to(cost.dtype)]).cpu()
-        cost, state = (
-            part.view(tensor.shape)
-            for part, tensor in zip(
-                packed.split([cost.numel(), state.numel()]), (cost, state), strict=True
-            )
-        )
-    return cost.numpy(), state.numpy()
+def _to_host(*tensors: Tensor) -> list[np.ndarray]:
+    """All as arrays, in one copy; from a GPU they come as float32."""
+    if tensors[0].device.type == "cpu":
+        return [tensor.numpy() for tensor in tensors]
+    packed = torch.cat([tensor.flatten().float() for tensor in tensors]).cpu()
+    parts = packed.split([tensor.numel() for tensor in tensors])
+    return [part.view(t.shape).numpy() for part, t in zip(parts, tensors, strict=True)]
 
 
 def _complaint(targets: Targets, image: int, num_classes: int) -> str:
