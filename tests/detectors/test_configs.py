@@ -15,7 +15,9 @@ from vitdet.engine import load_config
 ENTRIES = {"detr_coco": 41_631_008, "detr_dc5_coco": 41_631_008}
 
 
-@pytest.mark.parametrize("name", ["detr_coco", "detr_dc5_coco", "swin_detr_coco", "detr_shapes"])
+@pytest.mark.parametrize(
+    "name", ["detr_coco", "detr_dc5_coco", "swin_detr_coco", "pvt_detr_coco", "detr_shapes"]
+)
 def test_configs_build(name: str, data: Path) -> None:  # noqa: F811
     config = load_config(name, data=data)
     assert config.model.num_classes == 6

@@ -86,7 +86,7 @@ class HungarianMatcher:
         if logits.device.type != "cpu":
             return self._pair_costs(probabilities, boxes, labels, objects)
         # Image by image all temporaries stay in the cache, and nothing is spent on padding.
-        cost = boxes.new_zeros(*boxes.shape[:-1], labels.shape[1])
+        cost = boxes.new_empty(*boxes.shape[:-1], labels.shape[1])
         for image, count in enumerate(_extents(targets.labels)):
             here = slice(image, image + 1)
             cost[:, here, :, :count] = self._pair_costs(
