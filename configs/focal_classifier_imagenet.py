@@ -13,6 +13,15 @@ with read_base():
 
 from vitdet.backbones import FocalTransformer
 
+published = dict(
+    top1=82.2,
+    params=28.9,
+    macs=4.9,
+    size=(224, 224),
+    num_classes=1000,
+    source="microsoft/Focal-Transformer",
+)
+
 model.update(
     backbone=dict(
         type=FocalTransformer, arch="tiny", drop_path_rate=0.2, final_norm=True, out_indices=()

@@ -13,6 +13,15 @@ with read_base():
 
 from vitdet.backbones import PyramidVisionTransformer
 
+published = dict(
+    top1=79.8,
+    params=24.5,
+    macs=3.8,
+    size=(224, 224),
+    num_classes=1000,
+    source="arXiv:2102.12122, table 2",
+)
+
 model.update(
     backbone=dict(
         type=PyramidVisionTransformer,

@@ -13,6 +13,15 @@ with read_base():
 
 from vitdet.backbones import PyramidVisionTransformerV2
 
+published = dict(
+    top1=82.0,
+    params=25.4,
+    macs=4.0,
+    size=(224, 224),
+    num_classes=1000,
+    source="arXiv:2106.13797, table 2",
+)
+
 model.update(
     backbone=dict(
         type=PyramidVisionTransformerV2,

@@ -13,6 +13,15 @@ with read_base():
 
 from vitdet.backbones import Sequencer2D
 
+published = dict(
+    top1=82.3,
+    params=28,
+    macs=8.4,
+    size=(224, 224),
+    num_classes=1000,
+    source="arXiv:2205.01972, table 1",
+)
+
 model.update(
     backbone=dict(
         type=Sequencer2D, arch="small", drop_path_rate=0.1, final_norm=True, out_indices=()

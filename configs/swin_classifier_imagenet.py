@@ -15,6 +15,15 @@ with read_base():
 
 from vitdet.backbones import SwinTransformer
 
+published = dict(
+    top1=81.3,
+    params=29,
+    macs=4.5,
+    size=(224, 224),
+    num_classes=1000,
+    source="arXiv:2103.14030, table 1",
+)
+
 model.update(
     backbone=dict(
         type=SwinTransformer, arch="tiny", drop_path_rate=0.2, final_norm=True, out_indices=()

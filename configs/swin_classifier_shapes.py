@@ -23,6 +23,8 @@ from vitdet.backbones import SwinTransformer
 from vitdet.datasets import LoadImage, PackImage, ShapeImages, ToPIL
 from vitdet.evaluation import Accuracy
 
+published = dict(size=(80, 80))
+
 model.update(
     backbone=dict(
         type=SwinTransformer,

@@ -12,6 +12,15 @@ with read_base():
 
 from vitdet.backbones import SwinTransformerV2
 
+published = dict(
+    top1=81.8,
+    params=28,
+    macs=5.9,
+    size=(256, 256),
+    num_classes=1000,
+    source="microsoft/Swin-Transformer",
+)
+
 model.update(
     backbone=dict(
         type=SwinTransformerV2, arch="tiny", drop_path_rate=0.2, final_norm=True, out_indices=()

@@ -13,6 +13,15 @@ with read_base():
 
 from vitdet.backbones import TNT
 
+published = dict(
+    top1=81.5,
+    params=23.8,
+    macs=5.2,
+    size=(224, 224),
+    num_classes=1000,
+    source="arXiv:2103.00112, table 4",
+)
+
 model.update(
     backbone=dict(type=TNT, arch="small", drop_path_rate=0.1, final_norm=True, out_indices=())
 )

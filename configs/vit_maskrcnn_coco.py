@@ -30,6 +30,14 @@ from vitdet.necks import SimpleFeaturePyramid
 
 side = 1024
 norm = dict(type=LayerNorm2d, eps=1e-6)
+published = dict(
+    box_ap=51.6,
+    mask_ap=45.9,
+    params=111,
+    size=(1024, 1024),
+    source="detectron2, projects/ViTDet",
+)
+
 model.update(
     backbone=dict(
         type=VisionTransformer,

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 import vitdet  # noqa: F401  mmdet cannot be imported before it
+from vitdet.classification import ImageClassifier
 from vitdet.engine.config import load_model_config
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -108,6 +109,9 @@ def multiply_adds(model: nn.Module, height: int, width: int) -> int | None:
     image = torch.empty(1, 3, height, width, device="meta")
     counter = FlopCounterMode(display=False)
     with counter, torch.no_grad():
+        if isinstance(model, ImageClassifier):
+            model(image, mode="tensor")
+            return counter.get_total_flops() // 2
         maps = model.backbone(image)
         if getattr(model, "neck", None) is not None:
             maps = model.neck(maps)

@@ -1,10 +1,14 @@
 """`--backbone NAME`: any backbone in any config, channels following."""
 
+import copy
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 import torch
+from mmengine import registry as root
 from mmengine.config import Config
+from mmengine.registry import DefaultScope
 from torch import Tensor, nn
 
 from tests.engine.conftest import TINY
@@ -14,11 +18,18 @@ from vitdet.backbones.backbone import Backbone
 from vitdet.engine import load_config
 from vitdet.engine.backbone_names import FAMILIES, NamedFamily, backbone_names, resolve_backbone
 from vitdet.engine.config_backbone import swap_backbone
-from vitdet.engine.config_model import set_in_channels
+from vitdet.engine.config_file import read_config
+from vitdet.engine.config_model import set_in_channels, set_num_classes
 from vitdet.errors import UserError
 from vitdet.registry import MODELS
 
-ARCHS = {"s": 8, "b": 16, "b_linear": 16}  # of the backbones below, found as those of real ones
+
+class PlainArch(NamedTuple):
+    embed_dims: int
+
+
+# Of the backbones below, found as those of real ones are.
+ARCHS = {"s": PlainArch(8), "b": PlainArch(16), "b_linear": PlainArch(16)}
 
 
 class Plain(Backbone):
@@ -28,32 +39,20 @@ class Plain(Backbone):
 
     def __init__(self, arch: str = "s", *, drop_path_rate: float = 0.1, init_cfg=None) -> None:
         super().__init__(init_cfg)
-        self.out_channels = (ARCHS[arch],)
+        self.out_channels = (ARCHS[arch].embed_dims,)
         self.rate = drop_path_rate
-        self.proj = nn.Conv2d(3, ARCHS[arch], 16, stride=16)
+        self.proj = nn.Conv2d(3, ARCHS[arch].embed_dims, 16, stride=16)
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         return (self.proj(images),)
 
 
-class Rescaled(Plain):
-    """The same with its map brought to other strides, as a ViT under FPN or UPerNet."""
-
-    def __init__(self, arch: str = "s", *, out_strides=(16,), init_cfg=None) -> None:
-        super().__init__(arch, init_cfg=init_cfg)
-        self.strides = tuple(out_strides)
-        self.out_channels = (ARCHS[arch],) * len(self.strides)
-
-
 @pytest.fixture
 def families(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two more families."""
+    """One more family, of one map."""
     monkeypatch.setattr(backbones, "Plain", Plain, raising=False)
-    monkeypatch.setattr(backbones, "Rescaled", Rescaled, raising=False)
     monkeypatch.setitem(FAMILIES, "plain", NamedFamily("Plain", "s", {"small": "http://x/s.pth"}))
-    monkeypatch.setitem(FAMILIES, "plain-rescaled", NamedFamily("Rescaled", "s", {}))
-    for cls in (Plain, Rescaled):
-        monkeypatch.setitem(MODELS.module_dict, cls.__name__, cls)
+    monkeypatch.setitem(MODELS.module_dict, "Plain", Plain)
 
 
 @pytest.mark.parametrize("name", ["swin", "swin-tiny", "swin-t", "Swin_Tiny"])
@@ -68,7 +67,6 @@ def test_sizes_are_those_of_the_class(families: None) -> None:
     assert resolve_backbone("plain-b-linear").arguments == {"arch": "b_linear"}
     assert resolve_backbone("plain").weights == "http://x/s.pth"
     assert resolve_backbone("plain-b").weights is None
-    assert resolve_backbone("plain-rescaled-b").cls == "Rescaled"
     assert {"swin", "swin-large", "plain-b-linear"} <= set(backbone_names())
 
 
@@ -86,14 +84,41 @@ def test_unknown_names_get_the_nearest(name: str, message: str) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(FAMILIES))
-def test_every_family_that_is_here_builds(name: str) -> None:
-    if not hasattr(backbones, FAMILIES[name].cls):
-        pytest.skip(f"{FAMILIES[name].cls} is not in this vitdet")
+def test_every_published_size_builds(name: str) -> None:
     for size in FAMILIES[name].weights:
         found = resolve_backbone(f"{name}-{size}")
         assert found.weights == FAMILIES[name].weights[size]
         with torch.device("meta"):
             getattr(backbones, found.cls)(**found.arguments)
+
+
+@pytest.fixture(scope="module")
+def configs() -> dict[str, Config]:
+    names = ("swin_maskrcnn_coco", "swin_retinanet_coco", "vit_maskrcnn_coco")
+    return {name: read_config(name) for name in (*names, "pvt_classifier_imagenet")}
+
+
+@pytest.mark.parametrize("name", [*sorted(FAMILIES), "timm:resnet18"])
+def test_every_family_fits_every_config(name: str, configs: dict[str, Config]) -> None:
+    if name.startswith("timm:"):
+        pytest.importorskip("timm")
+    for title, original in configs.items():
+        config = copy.deepcopy(original)
+        if "classifier" in title and name.startswith("timm:"):
+            continue
+        swap_backbone(config, name)
+        set_num_classes(config, 3, override=True)
+        set_in_channels(config)
+        with torch.device("meta"), DefaultScope.overwrite_default_scope("mmdet"):
+            model = root.MODELS.build(config.model).eval()
+            images = torch.empty(1, 3, 96, 128)
+        if "classifier" in title:
+            assert model.backbone.out_channels == ()
+            assert model.backbone.forward_tokens(images).shape[-1] == model.head.in_features
+            continue
+        sizes = [tuple(level.shape[2:]) for level in model.neck(model.backbone(images))]
+        first = {"swin_retinanet_coco": (12, 16)}.get(title, (24, 32))
+        assert sizes[0] == first and len(sizes) == 5
 
 
 def test_channels_weights_and_recipe_follow(data: Path, families: None) -> None:
@@ -103,17 +128,16 @@ def test_channels_weights_and_recipe_follow(data: Path, families: None) -> None:
     assert backbone.init_cfg.checkpoint.endswith("swin_base_patch4_window7_224.pth")
     assert backbone.drop_path_rate == 0.2
 
-    config = load_config("swin_maskrcnn_coco", data=data, backbone="plain-rescaled")
+    config = load_config("swin_maskrcnn_coco", data=data, backbone="plain-b")
     assert "init_cfg" not in config.model.backbone
-    assert config.model.backbone.out_strides == (4, 8, 16, 32)
-    assert config.model.neck.in_channels == [8] * 4
+    assert config.model.neck.in_channels == [16]
 
 
 def test_options_come_after_the_exchange(data: Path) -> None:
     options = {"backbone": "swin-small", "model.backbone.window_size": 8}
     config = load_config(TINY, data=data, options=options)
     assert config.model.backbone.arch == "small" and config.model.backbone.window_size == 8
-    assert "embed_dims" not in config.model.backbone and "init_cfg" not in config.model.backbone
+    assert "embed_dims" not in config.model.backbone and "depths" not in config.model.backbone
     assert "backbone" not in config
 
 

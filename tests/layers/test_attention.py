@@ -8,12 +8,10 @@ from torch import Tensor
 from vitdet.layers.attention import attention, explicit_attention, prefers_tokens_last
 
 
-def inputs(
-    dtype: torch.dtype, bias_shape: tuple[int, ...] | None, dim: int = 8
-) -> list[Tensor | None]:
-    """Query (2, 3, 5, dim), key and value (2, 3, 7, dim), bias."""
+def inputs(dtype: torch.dtype, bias_shape: tuple[int, ...] | None) -> list[Tensor | None]:
+    """Query (2, 3, 5, 16), key and value (2, 3, 7, 16), bias."""
     torch.manual_seed(0)
-    shapes = [(2, 3, 5, dim), (2, 3, 7, dim), (2, 3, 7, dim), bias_shape]
+    shapes = [(2, 3, 5, 16), (2, 3, 7, 16), (2, 3, 7, 16), bias_shape]
     return [None if s is None else torch.randn(s).to(dtype).requires_grad_() for s in shapes]
 
 
@@ -82,17 +80,10 @@ def test_form_follows_dtype_and_need_of_gradient(
         return explicit_attention(*args, **options)
 
     monkeypatch.setitem(attention.__globals__, "explicit_attention", spy)
-    query, key, value, bias = inputs(dtype, bias_shape, dim=16)
+    query, key, value, bias = inputs(dtype, bias_shape)
     with torch.set_grad_enabled(is_trained):
         attention(query, key, value, bias=bias)
     assert bool(called) == is_explicit
-
-
-def test_scale_takes_the_place_of_the_root() -> None:
-    query, key, value, bias = inputs(torch.float32, (1, 3, 5, 7))
-    expected = attention(query * 8**0.5, key, value, bias=bias)
-    for form in (attention, explicit_attention):
-        torch.testing.assert_close(form(query, key, value, bias=bias, scale=1.0), expected)
 
 
 @pytest.mark.parametrize("grad", [False, True])

@@ -152,6 +152,8 @@ class TNT(Backbone):
             out_indices = evenly_spaced(depth, 1 if out_strides is None else len(out_strides))
         self.out_indices = check_out_indices(out_indices, depth, "TNT", what="blocks")
         self.out_channels = (self.num_features,) * len(self.out_indices)
+        if not self.out_indices:  # a classifier's
+            out_strides = None
         self.strides = tuple(out_strides or [patch_size] * len(self.out_indices))
         if len(self.strides) != len(self.out_indices):
             raise UserError(

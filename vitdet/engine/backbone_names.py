@@ -88,6 +88,16 @@ FAMILIES = {
             "base": f"{_DEIT}/deit_base_patch16_224-b5f2ef4d.pth",
         },
     ),
+    "deit-distilled": NamedFamily(
+        "VisionTransformer",
+        "small",
+        {
+            "tiny": f"{_DEIT}/deit_tiny_distilled_patch16_224-b40b3cf7.pth",
+            "small": f"{_DEIT}/deit_small_distilled_patch16_224-649709d9.pth",
+            "base": f"{_DEIT}/deit_base_distilled_patch16_224-df68dfff.pth",
+        },
+        {"with_distillation_token": True},
+    ),
     "pvt": NamedFamily(
         "PyramidVisionTransformer",
         "tiny",
@@ -159,6 +169,13 @@ def _splits(name: str) -> Iterator[tuple[str, str]]:
     parts = name.split("-")
     for count in range(len(parts), 0, -1):
         yield "-".join(parts[:count]), "-".join(parts[count:])
+
+
+def size_arguments(cls: str) -> tuple[str, ...]:
+    """Arguments of a class in `vitdet.backbones` that its published sizes give values."""
+    module = importlib.import_module(getattr(backbones, cls).__module__)
+    archs = getattr(module, "ARCHS", {})
+    return next(iter(archs.values()))._fields if archs else ()
 
 
 def _sizes(family: NamedFamily) -> list[str]:

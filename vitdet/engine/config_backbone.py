@@ -1,20 +1,19 @@
 """Exchange the backbone of a config: `--backbone NAME`, `backbone=NAME`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from mmengine.config import Config, ConfigDict
 from mmengine.logging import print_log
 
-from vitdet import backbones
-from vitdet.engine.backbone_names import NamedBackbone, resolve_backbone
+from vitdet.engine.backbone_names import NamedBackbone, resolve_backbone, size_arguments
 from vitdet.engine.config_model import backbone_maps, fed_by_backbone
 from vitdet.engine.config_types import class_of, parameters_of
 from vitdet.errors import UserError
 
 # What a recipe says about any backbone; the rest belongs to the one that is taken out.
-_GENERAL = ("drop_path_rate", "frozen_stages", "with_checkpoint")
-
+_GENERAL = ("drop_path_rate", "final_norm", "frozen_stages", "with_checkpoint")
+_OWN = ("type", "arch", "init_cfg", "out_indices")  # of one size of one backbone
 _PLAIN_NECK = "vitdet.SimpleFeaturePyramid"  # of one map, as plain transformers give
 
 
@@ -31,22 +30,24 @@ def swap_backbone(config: Config, name: str) -> None:
     if not isinstance(model.get("backbone"), Mapping):
         raise UserError(f"backbone={name}: the config's model has no backbone to exchange")
     old, found = model["backbone"], resolve_backbone(name)
-    cls = getattr(backbones, found.cls)
-    parameters = parameters_of(cls)
     new = ConfigDict(type=f"vitdet.{found.cls}", **found.arguments)
+    parameters = parameters_of(class_of(new, scope))
+    if class_of(old, scope) is class_of(new, scope) and set(found.arguments) == {"arch"}:
+        # Another size of the same backbone.
+        kept = [key for key in old if key not in (*_OWN, *size_arguments(found.cls))]
+    else:
+        kept = [key for key in _GENERAL if key in old and key in parameters]
+    new.update({key: old[key] for key in kept})
     old_strides = backbone_maps(old, scope).strides
-    if not _is_plain_neck(model.get("neck"), scope):
-        _choose_maps(new, parameters, old_strides, scope)
-    for key in _GENERAL:
-        # k frozen stages of a pyramid are not k of the blocks of a plain transformer.
-        if key == "frozen_stages" and backbone_maps(new, scope).strides != old_strides:
-            continue
-        if key in old and key in parameters:
-            new[key] = old[key]
+    _choose_maps(new, parameters, old_strides, scope, model.get("neck"))
+    if old.get("frozen_stages", -1) > 0 and backbone_maps(new, scope).strides != old_strides:
+        new.pop("frozen_stages", None)  # stages of a pyramid are not blocks of a plain transformer
     starts_pretrained = bool(
         old.get("init_cfg") or old.get("pretrained") or model.get("pretrained")
     )
-    if starts_pretrained and found.weights:
+    if starts_pretrained and found.cls == "TimmBackbone":
+        new["pretrained"] = True
+    elif starts_pretrained and found.weights:
         new["init_cfg"] = dict(type="Pretrained", checkpoint=found.weights)
     model["backbone"] = new
     model.pop("pretrained", None)  # mmdet's and mmseg's older place for init_cfg
@@ -60,19 +61,23 @@ def swap_backbone(config: Config, name: str) -> None:
 
 
 def _choose_maps(
-    new: ConfigDict, parameters: Mapping[str, Any], wanted: tuple[int, ...], scope: str
+    new: ConfigDict, parameters: Mapping[str, Any], wanted: tuple[int, ...], scope: str, neck: Any
 ) -> None:
-    """Let `new` return maps of the wanted strides, if it can; else it keeps its own choice."""
-    own = backbone_maps(new, scope).strides
-    if own == wanted:
-        return
-    default = getattr(parameters.get("out_indices"), "default", None)
-    if isinstance(default, Sequence) and len(default) == len(own) and set(wanted) <= set(own):
-        index_of = dict(zip(own, default, strict=True))
-        if len(index_of) == len(own):
-            new["out_indices"] = tuple(index_of[stride] for stride in wanted)
-    elif "out_strides" in parameters and len(wanted) > 1:  # a plain transformer, maps rescaled
-        new["out_strides"] = wanted
+    """Let `new` return maps of the wanted strides, if it can; else it keeps its own choice.
+
+    A plain transformer has maps of one stride, taken at several depths (`out_indices` None: evenly
+    spaced) and brought to others (`out_strides`).
+    """
+    own = backbone_maps(new, scope)
+    is_plain = "out_strides" in parameters and parameters["out_indices"].default is None
+    if _is_plain_neck(neck, scope):
+        if is_plain:
+            new["out_strides"] = None
+    elif own.strides != wanted and own.indices is not None and set(wanted) <= set(own.strides):
+        index_of = dict(zip(own.strides, own.indices, strict=True))
+        new["out_indices"] = tuple(index_of[stride] for stride in wanted)
+        if is_plain:
+            new["out_strides"] = wanted
 
 
 def _adapt_neck(model: ConfigDict, scope: str) -> str | None:
@@ -112,9 +117,11 @@ def _reopen_channels(model: ConfigDict) -> None:
 
 def _weights_note(found: NamedBackbone, starts_pretrained: bool) -> str:
     if not starts_pretrained:
-        return "from scratch, as the config says" + (
+        return "from scratch, as before" + (
             f" (ImageNet weights: {found.weights})" if found.weights else ""
         )
+    if found.cls == "TimmBackbone":
+        return "with timm's weights"
     if found.weights:
         return f"init_cfg is now {found.weights}"
     return "init_cfg dropped, it starts from scratch: set model.backbone.init_cfg to a file for it"
