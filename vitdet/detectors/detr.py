@@ -300,7 +300,8 @@ def padding_of(
         (-(-sample.img_shape[0] * rows // height), -(-sample.img_shape[1] * columns // width))
         for sample in samples
     ]
-    extents = torch.tensor(extents).to(like.device, non_blocking=True)
+    extents = torch.tensor(extents, pin_memory=like.device.type == "cuda")
+    extents = extents.to(like.device, non_blocking=True)
     is_below = torch.arange(rows, device=like.device) >= extents[:, :1]
     is_beside = torch.arange(columns, device=like.device) >= extents[:, 1:]
     return is_below[:, :, None] | is_beside[:, None, :]

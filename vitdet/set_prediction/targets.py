@@ -77,8 +77,9 @@ def targets_of(samples: Sequence[DetDataSample], *, with_masks: bool = False) ->
     for sample in samples:
         objects = sample.gt_instances
         height, width = sample.img_shape[:2]
-        size = objects.bboxes.new_tensor([width, height, width, height])
-        shares = objects.bboxes / size
+        # Divided by plain numbers: a tensor of them would have to cross to the device.
+        x, y = objects.bboxes[:, 0::2] / width, objects.bboxes[:, 1::2] / height
+        shares = torch.stack([x, y], dim=-1).flatten(1)
         clipped = shares.clamp(0, 1)
         x1, y1, x2, y2 = clipped.unbind(-1)
         # Inverted boxes and NaN stay as they are, for the matcher to refuse.
