@@ -64,7 +64,7 @@ def test_new_classes_need_to_be_allowed() -> None:
 
 def test_a_detector_takes_no_file_of_its_backbone_alone() -> None:
     model = tiny()
-    with pytest.raises(UserError, match="is a ResNet checkpoint .*the model is a DETR"):
+    with pytest.raises(UserError, match=r"is a ResNet checkpoint .*the model is a DETR"):
         load_checkpoint(model, model.backbone.state_dict())
 
 
