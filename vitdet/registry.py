@@ -16,7 +16,12 @@ MODELS = Registry(
     "model",
     parent=_MODELS,
     scope="vitdet",
-    locations=["vitdet.backbones", "vitdet.necks", "vitdet.classification"],
+    locations=[
+        "vitdet.backbones",
+        "vitdet.necks",
+        "vitdet.detectors",
+        "vitdet.classification",
+    ],
 )
 WEIGHT_INITIALIZERS = Registry(
     "weight initializer",

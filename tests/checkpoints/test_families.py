@@ -12,6 +12,7 @@ from vitdet.checkpoints.families import FAMILIES
 REFERENCE = Path(__file__).parents[1] / "reference"
 MODELS = {
     "deit": "VisionTransformer",
+    "detr": "DETR",
     "focal": "FocalTransformer",
     "pvt": "PyramidVisionTransformer",
     "pvt_v2": "PyramidVisionTransformerV2",
@@ -40,7 +41,7 @@ def test_one_layout_recognises_it(name: str) -> None:
     assert claims.pop()[0] == MODELS[meta["family"]]
 
 
-@pytest.mark.parametrize("model", sorted(set(MODELS.values())))
+@pytest.mark.parametrize("model", sorted(set(MODELS.values()) - {"DETR"}))
 def test_our_own_layout_is_recognised(model: str) -> None:
     with torch.device("meta"):
         state = getattr(backbones, model)().state_dict()

@@ -3,6 +3,7 @@
 from vitdet.backbones.focal import FocalTransformer
 from vitdet.backbones.pvt import PyramidVisionTransformer
 from vitdet.backbones.pvt_v2 import PyramidVisionTransformerV2
+from vitdet.backbones.resnet import ResNet
 from vitdet.backbones.sequencer import Sequencer2D
 from vitdet.backbones.swin import SwinTransformer
 from vitdet.backbones.swin_v2 import SwinTransformerV2
@@ -15,6 +16,7 @@ __all__ = [
     "FocalTransformer",
     "PyramidVisionTransformer",
     "PyramidVisionTransformerV2",
+    "ResNet",
     "Sequencer2D",
     "SwinTransformer",
     "SwinTransformerV2",

@@ -7,19 +7,35 @@ from vitdet.backbones import (
     FocalTransformer,
     PyramidVisionTransformer,
     PyramidVisionTransformerV2,
+    ResNet,
     Sequencer2D,
     SwinTransformer,
     SwinTransformerV2,
     TimmBackbone,
     VisionTransformer,
 )
-from vitdet.checkpoints import focal, pvt, pvt_v2, sequencer, swin, swin_v2, timm_backbone, tnt, vit
+from vitdet.checkpoints import (
+    detr,
+    focal,
+    pvt,
+    pvt_v2,
+    resnet,
+    sequencer,
+    swin,
+    swin_v2,
+    timm_backbone,
+    tnt,
+    vit,
+)
 from vitdet.checkpoints.layout import Family
+from vitdet.detectors import DETR
 
 FAMILIES: dict[type[nn.Module], Family] = {
+    DETR: detr.FAMILY,
     FocalTransformer: focal.FAMILY,
     PyramidVisionTransformer: pvt.FAMILY,
     PyramidVisionTransformerV2: pvt_v2.FAMILY,
+    ResNet: resnet.FAMILY,
     Sequencer2D: sequencer.FAMILY,
     SwinTransformer: swin.FAMILY,
     SwinTransformerV2: swin_v2.FAMILY,

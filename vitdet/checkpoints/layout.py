@@ -1,7 +1,7 @@
 """What a published checkpoint layout is: how to recognise it, and its entries under our names."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -44,12 +44,17 @@ class Family(NamedTuple):
             An entry of other dimensions than ours it may lay out as ours.
         optional: given our keys that the file has, which of the absent ones may stay fresh.
         spare: pattern of our keys that a smaller model of the family may leave unused.
+        class_entries: our keys that have a row for each class and a last one for "no object".
+        published_classes: given a number of rows, the name of each class in published files, which
+            do not tell them.
     """
 
     layouts: tuple[Layout, ...]
     resizers: Mapping[str, Callable[[Tensor, tuple[int, ...]], Tensor]]
     optional: Callable[[StateDict, str], bool]
     spare: str
+    class_entries: tuple[str, ...] = ()
+    published_classes: Callable[[int], Sequence[str | None] | None] = lambda num_rows: None
 
 
 def rename(

@@ -1,14 +1,15 @@
 """The one door through which weights come into a model."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from mmengine.model import is_model_wrapper
 from torch import Tensor, nn
 
 from vitdet.backbones.backbone import Backbone
+from vitdet.checkpoints.class_rows import carry_rows
 from vitdet.checkpoints.families import FAMILIES, family_of, has_family
 from vitdet.checkpoints.files import read_checkpoint
 from vitdet.checkpoints.identify import identify
@@ -20,12 +21,21 @@ WRAPPERS = ("state_dict", "model")  # keys under which trainers keep the weights
 KEY_PREFIXES = ("module.", "_orig_mod.")  # of models saved in a DDP or torch.compile wrapper
 
 
+class ClassNames(NamedTuple):
+    """Names of the checkpoint's and the model's classes, and whether some may be new."""
+
+    theirs: Sequence[str] | None
+    ours: Sequence[str] | None
+    may_be_new: bool
+
+
 def load_checkpoint(
     model: nn.Module,
     path_or_state_dict: str | Path | Mapping[str, Any],
     *,
     prefix: str | None = None,
     new_classes: bool = False,
+    classes: Sequence[str] | None = None,
     map_location: Any = "cpu",
     source: str | None = None,
 ) -> LoadReport:
@@ -41,6 +51,8 @@ def load_checkpoint(
         path_or_state_dict: file, URL, or what such a file holds.
         prefix: load only what stands under it, e.g. "backbone".
         new_classes: leave the layers whose number of classes differs as they are, to fine-tune.
+        classes: names of the model's classes. Set predictors then get the rows of classes that the
+            checkpoint has too, wherever they stand in it; with `new_classes` the others stay fresh.
         map_location: as in `torch.load`.
         source: what messages call a checkpoint that is not given as a path.
 
@@ -62,7 +74,9 @@ def load_checkpoint(
 
     report = LoadReport(str(source), type(model).__name__)
     state = model_weights(checkpoint, report.source)
-    accepted = _fill_in(report, model, state, prefix, new_classes)
+    theirs = (checkpoint.get("meta") or {}).get("dataset_meta") or {}
+    names = ClassNames(theirs.get("classes") or theirs.get("CLASSES"), classes, new_classes)
+    accepted = _fill_in(report, model, state, prefix, names)
     model.load_state_dict(accepted, strict=False)
     return report
 
@@ -76,7 +90,7 @@ def try_load(
     """
     report = LoadReport(source, type(model).__name__)
     try:
-        _fill_in(report, model, state, None, new_classes)
+        _fill_in(report, model, state, None, ClassNames(None, None, new_classes))
     except UserError as error:
         return report, str(error)
     return report, None
@@ -87,13 +101,14 @@ def _fill_in(
     model: nn.Module,
     state: StateDict,
     prefix: str | None,
-    new_classes: bool,
+    names: ClassNames,
 ) -> dict[str, Tensor]:
     """Complete the report and return what goes into the model. Raises UserError, see above."""
     state = _part_under_prefix(state, prefix, model, report)
-    state, optional = _convert_our_modules(model, state, report)
-    accepted = _match_shapes(model, state, report, new_classes)
+    state, optional = _convert_our_modules(model, state, names, report)
+    accepted = _match_shapes(model, state, report, names.may_be_new)
     parameters = {name for name, _ in model.named_parameters()}
+    parameters |= {name for name, buffer in model.named_buffers() if buffer.is_floating_point()}
     report.refuse(
         missing=[key for key in report.missing if key in parameters and key not in optional],
         has_other_classes=bool(report.mismatched)
@@ -124,7 +139,7 @@ def model_weights(checkpoint: Mapping[str, Any], source: str) -> StateDict:
 def _part_under_prefix(
     state: StateDict, prefix: str | None, model: nn.Module, report: LoadReport
 ) -> StateDict:
-    if prefix is None and has_family(model):
+    if prefix is None and has_family(model) and isinstance(model, Backbone):
         prefix = "backbone." if any(key.startswith("backbone.") for key in state) else None
     if not prefix:
         return state
@@ -140,7 +155,7 @@ def _part_under_prefix(
 
 
 def _convert_our_modules(
-    model: nn.Module, state: StateDict, report: LoadReport
+    model: nn.Module, state: StateDict, names: ClassNames, report: LoadReport
 ) -> tuple[StateDict, set[str]]:
     """Bring the parts that belong to modules of ours into our layout and the modules' sizes.
 
@@ -168,6 +183,7 @@ def _convert_our_modules(
         target = module.state_dict()
         _drop_spare(converted, family, target)
         resized = _resize(converted.state, family, target)
+        _carry_classes(converted.state, family, target, names, report)
         state |= {prefix + key: value for key, value in converted.state.items()}
         report.ignored += [prefix + key for key in converted.ignored]
         report.resized += [prefix + key for key in resized]
@@ -186,19 +202,15 @@ def _heads_of_classifier(model: nn.Module, converted: Converted) -> dict[str, Te
 
 
 def _our_modules(model: nn.Module) -> list[tuple[str, nn.Module]]:
-    """The outermost modules that have layouts, by name."""
-    found: list[tuple[str, nn.Module]] = []
-    for name, module in model.named_modules():
-        is_inner = any(name.startswith(f"{outer}." if outer else "") for outer, _ in found)
-        if has_family(module) and not is_inner:
-            found.append((name, module))
-    return found
+    """The modules that have layouts, by name; a detector before the backbone in it."""
+    return [(name, module) for name, module in model.named_modules() if has_family(module)]
 
 
 def _convert(part: StateDict, family: Family, name: str, report: LoadReport) -> Converted:
     for layout in family.layouts:
         if layout.recognises(part):
-            report.layouts[name] = layout.name
+            if not any(name.startswith(f"{outer}." if outer else "") for outer in report.layouts):
+                report.layouts[name] = layout.name
             return layout.convert(part)
     other = identify(part)
     if other is not None:
@@ -223,6 +235,32 @@ def _drop_spare(converted: Converted, family: Family, target: StateDict) -> None
     for key in spare:
         del converted.state[key]
     converted.ignored += spare
+
+
+def _carry_classes(
+    state: dict[str, Tensor],
+    family: Family,
+    target: StateDict,
+    names: ClassNames,
+    report: LoadReport,
+) -> None:
+    """Bring rows of classes, in place, into the order of the model's classes, if these are known.
+
+    Without `may_be_new` this is done only where the checkpoint has all of them.
+    """
+    entries = [key for key in family.class_entries if key in state]
+    if not entries or names.ours is None or len(names.ours) != len(target[entries[0]]) - 1:
+        return
+    num_rows = len(state[entries[0]]) - 1
+    theirs = names.theirs or family.published_classes(num_rows) or []
+    fresh = [name for name in names.ours if name not in theirs]
+    is_allowed = names.may_be_new or not fresh
+    if len(theirs) != num_rows or list(theirs) == list(names.ours) or not is_allowed:
+        return
+    for key in entries:
+        state[key] = carry_rows(state[key], target[key], list(theirs), names.ours)
+    report.carried_classes += [name for name in names.ours if name in theirs]
+    report.fresh_classes += fresh
 
 
 def _resize(state: dict[str, Tensor], family: Family, target: StateDict) -> list[str]:

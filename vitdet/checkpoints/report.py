@@ -17,6 +17,8 @@ class LoadReport:
         missing: model entries the checkpoint lacks.
         resized: entries interpolated to the model's size.
         fresh: class-dependent entries left as they were (`new_classes`).
+        carried_classes: classes whose rows were found in the checkpoint by name.
+        fresh_classes: classes the checkpoint does not know, whose rows stay as they were.
         mismatched: model entries of another shape -> (shape in the checkpoint, in the model).
         unexpected: checkpoint entries that no place was found for.
         ignored: checkpoint entries known not to belong here: classification heads, buffers that
@@ -30,6 +32,8 @@ class LoadReport:
     missing: list[str] = field(default_factory=list)
     resized: list[str] = field(default_factory=list)
     fresh: list[str] = field(default_factory=list)
+    carried_classes: list[str] = field(default_factory=list)
+    fresh_classes: list[str] = field(default_factory=list)
     mismatched: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = field(default_factory=dict)
     unexpected: list[str] = field(default_factory=list)
     ignored: list[str] = field(default_factory=list)
@@ -42,6 +46,10 @@ class LoadReport:
             names = getattr(self, outcome)
             if names:
                 parts.append(f"{len(names)} {outcome} ({first_names(names)})")
+        for outcome in ("carried", "fresh"):
+            names = getattr(self, f"{outcome}_classes")
+            if names:
+                parts.append(f"class rows {outcome}: {', '.join(names)}")
         return f"{self.source}{layout} into {self.model}: {', '.join(parts)}."
 
     def refuse(self, *, missing: list[str], has_other_classes: bool) -> None:

@@ -2,13 +2,14 @@
 
 import logging
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
 from mmengine.hooks import Hook
 from mmengine.model import BaseTTAModel, is_model_wrapper
 from mmengine.registry import RUNNERS
+from mmengine.runner import BaseLoop
 from mmengine.runner import Runner as MMEngineRunner
 from torch import nn
 from torch.utils.data import DataLoader
@@ -62,10 +63,23 @@ class Runner(MMEngineRunner):
         model = self.model.module if is_model_wrapper(self.model) else self.model
         model = model.module if isinstance(model, BaseTTAModel) else model
         is_starting_point = self._train_loop is not None and not self._resume
-        report = load_checkpoint(model, checkpoint, new_classes=is_starting_point, source=filename)
+        report = load_checkpoint(
+            model,
+            checkpoint,
+            new_classes=is_starting_point,
+            classes=self._classes(),
+            source=filename,
+        )
         self._has_loaded = True
         self.logger.info(report)
         return checkpoint
+
+    def _classes(self) -> Sequence[str] | None:
+        """Names of the data set's classes, which are the model's."""
+        loops = (self._train_loop, self._val_loop, self._test_loop)
+        loop = next((loop for loop in loops if isinstance(loop, BaseLoop)), None)
+        metainfo = getattr(loop.dataloader.dataset, "metainfo", {}) if loop is not None else {}
+        return metainfo.get("classes")
 
     def train(self) -> nn.Module:
         try:

@@ -11,6 +11,7 @@ from vitdet.layers.feed_forward import FeedForward
 from vitdet.layers.layer_norm import LayerNorm2d
 from vitdet.layers.map_attention import MapAttention
 from vitdet.layers.map_rescaling import MapRescaling
+from vitdet.layers.multi_head_attention import MultiHeadAttention
 from vitdet.layers.overlapping_patch_embed import OverlappingPatchEmbed
 from vitdet.layers.patch_embed import PatchEmbed
 from vitdet.layers.patch_merging import PatchMerging
@@ -26,6 +27,7 @@ __all__ = [
     "LayerNorm2d",
     "MapAttention",
     "MapRescaling",
+    "MultiHeadAttention",
     "OverlappingPatchEmbed",
     "PatchEmbed",
     "PatchMerging",

@@ -45,16 +45,23 @@ def explicit_attention(
     scale: float | None = None,
 ) -> Tensor:
     """The same as products and a softmax; arguments as in `attention`."""
+    weights = attention_weights(query, key, bias=bias, scale=scale)
+    if prefers_tokens_last(query):
+        return (value.transpose(-2, -1) @ weights.transpose(-2, -1)).transpose(-2, -1)
+    return weights @ value
+
+
+def attention_weights(
+    query: Tensor, key: Tensor, *, bias: Tensor | None = None, scale: float | None = None
+) -> Tensor:
+    """What each query takes of each value, (B, num_heads, N, M); arguments as in `attention`."""
     scale = query.shape[-1] ** -0.5 if scale is None else scale
     if bias is None:
         logits = (query * scale) @ key.transpose(-2, -1)
     else:
         # Scaling within the addition saves a pass over the queries, forward and backward.
         logits = torch.add(bias, query @ key.transpose(-2, -1), alpha=scale)
-    weights = logits.softmax(dim=-1)
-    if prefers_tokens_last(query):
-        return (value.transpose(-2, -1) @ weights.transpose(-2, -1)).transpose(-2, -1)
-    return weights @ value
+    return logits.softmax(dim=-1)
 
 
 def prefers_tokens_last(query: Tensor) -> bool:

@@ -1,0 +1,106 @@
+"""DETR from scratch on generated shapes, on two CPU cores: set prediction to look at.
+
+python tools/train.py configs/detr_shapes.py
+"""
+
+from mmengine.config import read_base
+
+with read_base():
+    from ._base_.default_runtime import *
+    from ._base_.models.detr import *
+    from ._base_.schedules.detr_150e import *
+
+from mmcv.transforms import LoadImageFromFile
+from mmdet.datasets.transforms import LoadAnnotations, PackDetInputs, RandomFlip, Resize
+from mmengine.dataset import DefaultSampler
+from mmengine.optim import CosineAnnealingLR, LinearLR
+
+from vitdet.backbones import ResNet
+from vitdet.datasets import ShapesDataset
+from vitdet.evaluation import CocoMetric
+
+# Sized for things of 13 to 80 pixels in images of 160: a map of stride 16 has 100 tokens. Batch
+# norm and pre-norm are what let it learn from scratch, and fewer queries match sooner.
+model.merge(
+    dict(
+        backbone=dict(
+            type=ResNet,
+            arch="resnet18",
+            base_channels=24,
+            has_dilated_c5=True,
+            has_frozen_norm=False,
+            frozen_stages=-1,
+            init_cfg=None,
+        ),
+        num_queries=20,
+        embed_dims=96,
+        num_heads=4,
+        num_encoder_layers=2,
+        num_decoder_layers=3,
+        feedforward_channels=256,
+        dropout=0.0,
+        pre_norm=True,
+    )
+)
+
+train_pipeline = [
+    dict(type=LoadImageFromFile),
+    dict(type=LoadAnnotations, with_bbox=True),
+    dict(type=Resize, scale=(160, 160), keep_ratio=True),
+    dict(type=RandomFlip, prob=0.5),
+    dict(type=PackDetInputs),
+]
+test_pipeline = [
+    dict(type=LoadImageFromFile),
+    dict(type=Resize, scale=(160, 160), keep_ratio=True),
+    dict(
+        type=PackDetInputs,
+        meta_keys=("img_id", "img_path", "ori_shape", "img_shape", "scale_factor"),
+    ),
+]
+# No loader processes: preparing a batch takes less than fetching it from another process.
+train_dataloader = dict(
+    batch_size=8,
+    num_workers=0,
+    sampler=dict(type=DefaultSampler, shuffle=True),
+    dataset=dict(
+        type=ShapesDataset,
+        data_root="data/shapes",
+        ann_file="train.json",
+        data_prefix=dict(img="images/train"),
+        pipeline=train_pipeline,
+    ),
+)
+val_dataloader = dict(
+    batch_size=10,
+    num_workers=0,
+    sampler=dict(type=DefaultSampler, shuffle=False),
+    dataset=dict(
+        type=ShapesDataset,
+        data_root="data/shapes",
+        ann_file="val.json",
+        data_prefix=dict(img="images/val"),
+        test_mode=True,
+        pipeline=test_pipeline,
+    ),
+)
+test_dataloader = val_dataloader
+val_evaluator = dict(type=CocoMetric, metric="bbox")
+test_evaluator = val_evaluator
+
+train_cfg.update(max_epochs=40, val_interval=5)
+optim_wrapper.merge(
+    dict(optimizer=dict(lr=5e-4, fused=True), paramwise_cfg=None, clip_grad=dict(max_norm=1.0))
+)
+param_scheduler = [
+    dict(type=LinearLR, start_factor=0.01, by_epoch=False, begin=0, end=200),
+    dict(
+        type=CosineAnnealingLR,
+        by_epoch=True,
+        T_max=40,
+        eta_min_ratio=0.01,
+        convert_to_iter_based=True,
+    ),
+]
+auto_scale_lr.update(base_batch_size=8)
+randomness = dict(seed=0)

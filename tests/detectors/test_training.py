@@ -1,0 +1,83 @@
+"""DETR through our runner: train to a falling loss, resume, test, predict."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.engine.conftest import classes, data  # noqa: F401  fixtures
+from vitdet import Predictor, engine
+from vitdet.checkpoints.files import read_checkpoint
+from vitdet.engine import load_config, train
+
+TINY = Path(__file__).parents[1] / "engine" / "tiny_detr.py"
+
+
+@pytest.fixture(scope="module")
+def run(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:  # noqa: F811
+    """The folder of a finished run."""
+    return train(load_config(TINY, data=data), tmp_path_factory.mktemp("run"), device="cpu")
+
+
+def losses_of(run: Path) -> list[float]:
+    lines = next(run.glob("*/vis_data/scalars.json")).read_text().splitlines()
+    return [entry["loss"] for entry in map(json.loads, lines) if "loss" in entry]
+
+
+def test_the_loss_falls(run: Path) -> None:
+    losses = losses_of(run)
+    assert len(losses) == 20
+    assert sum(losses[-4:]) < 0.85 * sum(losses[:4])
+
+
+def test_backbone_and_heads_have_their_learning_rates(run: Path) -> None:
+    groups = read_checkpoint(run / "last.pth")["optimizer"]["param_groups"]
+    assert sorted({group["lr"] for group in groups}) == pytest.approx([3e-4, 3e-3])
+
+
+def test_resume_goes_on(run: Path, data: Path) -> None:  # noqa: F811
+    config = load_config(TINY, data=data, options={"train_cfg.max_epochs": 11})
+    last = read_checkpoint(train(config, run, resume=True, device="cpu") / "last.pth")
+    assert last["meta"]["epoch"] == 11 and last["meta"]["iter"] == 22
+
+
+def test_tested_model_and_predictor_agree(run: Path, data: Path, tmp_path: Path) -> None:  # noqa: F811
+    config = load_config(TINY, data=data)
+    metrics = engine.test(config, run / "last.pth", tmp_path, out=tmp_path / "r", device="cpu")
+    assert "coco/bbox_mAP" in metrics
+    entries = [e for e in json.loads((tmp_path / "r.bbox.json").read_text()) if e["image_id"] == 1]
+    (prediction,) = Predictor(run / "last.pth", "cpu")(data / "images/val/00001.jpg")
+    assert len(entries) == len(prediction.boxes) == 8  # one for each query
+    for ours, theirs in zip(prediction.to_coco(image_id=1), entries, strict=True):
+        assert ours["bbox"] == pytest.approx(theirs["bbox"], abs=1e-3)
+
+
+def test_fine_tuning_keeps_the_rows_of_known_classes(
+    run: Path,
+    data: Path,  # noqa: F811
+    classes: tuple[str, ...],  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    """Started on data with a class renamed and another left out."""
+    for part in ("train", "val"):
+        content = json.loads((data / f"{part}.json").read_text())
+        content["categories"][0]["name"] = "novelty"
+        content["categories"].reverse()
+        (tmp_path / f"{part}.json").write_text(json.dumps(content))
+    (tmp_path / "images").symlink_to(data / "images")
+    options = {"load_from": str(run / "last.pth"), "train_cfg.max_epochs": 1}
+    options["optim_wrapper.optimizer.lr"] = 0.0
+    folder = train(load_config(TINY, data=tmp_path, options=options), tmp_path / "w", device="cpu")
+    log = next(folder.glob("*/*.log")).read_text()
+    names = read_checkpoint(folder / "last.pth")["meta"]["dataset_meta"]["classes"]
+    kept = ", ".join(name for name in names if name != "novelty")
+    assert f"class rows carried: {kept}, class rows fresh: novelty" in log
+    old, new = (
+        read_checkpoint(path / "last.pth")["state_dict"]["class_embed.weight"]
+        for path in (run, folder)
+    )
+    for row, name in enumerate(names):
+        is_kept = name != "novelty" and torch.equal(new[row], old[classes.index(name)])
+        assert is_kept == (name != "novelty")
+    assert torch.equal(new[-1], old[-1])
