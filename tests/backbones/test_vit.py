@@ -55,7 +55,7 @@ def head(state: dict[str, Tensor], name: str) -> tuple[Tensor, Tensor]:
 
 def outputs_of(model: VisionTransformer, fixture: Fixture, images: Tensor) -> dict[str, Tensor]:
     """What the fixtures hold, by the ends of their names."""
-    tokens, grid = model._embed(images)
+    tokens, grid = model.embed(images)
     outputs = {"embeddings": tokens}
     for index, block in enumerate(model.blocks, start=1):
         tokens = block(tokens)

@@ -214,7 +214,7 @@ class VisionTransformer(Backbone):
             One map (B, C, ceil(H / stride_l), ceil(W / stride_l)) per entry of `out_indices`; where
             it is not rescaled, a view of channels-last memory.
         """
-        x, grid = self._embed(images)
+        x, grid = self.embed(images)
         maps: list[Tensor] = []
         for index, block in enumerate(self.blocks):
             x = run_block(block, x, with_checkpoint=self.with_checkpoint)
@@ -228,16 +228,17 @@ class VisionTransformer(Backbone):
         )
 
     def forward_tokens(self, images: Tensor) -> Tensor:
-        x, _ = self._embed(images)
+        x, _ = self.embed(images)
         for block in self.blocks:
             x = run_block(block, x, with_checkpoint=self.with_checkpoint)
         x = self.norm(x)
         return x.flatten(1, 2) if self.keeps_map else x
 
-    def _embed(self, images: Tensor) -> tuple[Tensor, tuple[int, int]]:
-        """Map images: (B, 3, H, W) to tokens and their grid, H / patch by W / patch.
+    def embed(self, images: Tensor) -> tuple[Tensor, tuple[int, int]]:
+        """Map images: (B, 3, H, W) to the first block's tokens and their grid.
 
-        The tokens are (B, H / patch, W / patch, C), or with class tokens (B, N, C), those first.
+        The grid is H / patch by W / patch. The tokens are (B, H / patch, W / patch, C), or with
+        class tokens (B, N, C), those first.
         """
         x = self.patch_embed(images)
         batch, height, width, _ = x.shape
@@ -279,9 +280,16 @@ class ViTBlock(nn.Module):
         self.mlp = FeedForward(dim, hidden_dim)
         self.drop_path = DropPath(drop_path_rate)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Map x: (B, N, C) or (B, H, W, C), as the attention takes it, to the same shape."""
-        x = x + self.drop_path(self.attn(self.norm1(x)))
+    def forward(self, x: Tensor, num_queries: int | None = None) -> Tensor:
+        """Map x: (B, N, C) or (B, H, W, C), as the attention takes it, to the same shape.
+
+        With `num_queries` only that many tokens are mapped, the last ones of x: (B, N, C).
+        """
+        if num_queries is None:
+            x = x + self.drop_path(self.attn(self.norm1(x)))
+        else:
+            attended = self.attn(self.norm1(x), num_queries=num_queries)
+            x = x[:, -num_queries:] + self.drop_path(attended)
         return x + self.drop_path(self.mlp(self.norm2(x)))
 
 

@@ -26,9 +26,10 @@ from vitdet.checkpoints import (
     timm_backbone,
     tnt,
     vit,
+    yolos,
 )
 from vitdet.checkpoints.layout import Family
-from vitdet.detectors import DETR
+from vitdet.detectors import DETR, YOLOS
 
 FAMILIES: dict[type[nn.Module], Family] = {
     DETR: detr.FAMILY,
@@ -41,6 +42,7 @@ FAMILIES: dict[type[nn.Module], Family] = {
     SwinTransformerV2: swin_v2.FAMILY,
     TNT: tnt.FAMILY,
     VisionTransformer: vit.FAMILY,
+    YOLOS: yolos.FAMILY,
 }
 """Models whose layouts are known from keys alone."""
 

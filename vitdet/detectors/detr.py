@@ -8,20 +8,19 @@ from typing import Any, NamedTuple
 import torch
 import torch.nn.functional as F
 from mmdet.structures import DetDataSample
-from mmengine.model import BaseModel
-from mmengine.structures import InstanceData, PixelData
+from mmengine.structures import PixelData
 from torch import Tensor, nn
 
 from vitdet.backbones.backbone import Backbone, InitConfig
 from vitdet.detectors.mask_head import MaskHead
 from vitdet.detectors.positions import LearnedPositions, SinePositions
+from vitdet.detectors.set_predictor import PredictionHead, SetPredictor
 from vitdet.detectors.transformer import DetrTransformer
 from vitdet.errors import UserError
 from vitdet.registry import MODELS
-from vitdet.set_prediction import HungarianMatcher, SetCriterion, targets_of
+from vitdet.set_prediction import targets_of
 from vitdet.set_prediction.postprocess import (
     Detections,
-    detections,
     masks_in_image,
     panoptic_segments,
 )
@@ -55,7 +54,7 @@ class Decoded(NamedTuple):
 
 
 @MODELS.register_module()
-class DETR(BaseModel):
+class DETR(SetPredictor):
     """Detects objects as a set: each query predicts one or none, and nothing is suppressed after.
 
     The modes of `forward`, its inputs and its results are those of mmdet's detectors.
@@ -104,7 +103,14 @@ class DETR(BaseModel):
         data_preprocessor: nn.Module | dict[str, Any] | None = None,
         init_cfg: InitConfig = None,
     ) -> None:
-        super().__init__(data_preprocessor, init_cfg)
+        super().__init__(
+            num_classes,
+            matcher=matcher,
+            criterion=criterion,
+            max_per_image=max_per_image,
+            data_preprocessor=data_preprocessor,
+            init_cfg=init_cfg,
+        )
         if positions not in POSITIONS:
             raise UserError(f"DETR: positions {positions!r} are none of {', '.join(POSITIONS)}")
         if num_thing_classes is not None and not with_masks:
@@ -116,7 +122,6 @@ class DETR(BaseModel):
                 "vitdet.backbones"
             )
         self.num_thing_classes = num_thing_classes
-        self.max_per_image = max_per_image
         self.input_proj = nn.Conv2d(self.backbone.out_channels[-1], embed_dims, 1)
         self.positions = POSITIONS[positions](embed_dims)
         self.transformer = DetrTransformer(
@@ -130,40 +135,10 @@ class DETR(BaseModel):
         )
         self.query_embed = nn.Embedding(num_queries, embed_dims)
         self.class_embed = nn.Linear(embed_dims, num_classes + 1)
-        self.bbox_embed = BoxHead(embed_dims)
+        self.bbox_embed = PredictionHead(embed_dims, 4)
         self.mask_head = None
         if with_masks:
             self.mask_head = MaskHead(embed_dims, num_heads, self.backbone.out_channels)
-        self.criterion = SetCriterion(
-            num_classes, HungarianMatcher(**(matcher or {})), **(criterion or {})
-        )
-
-    @property
-    def num_classes(self) -> int:
-        """K, without "no object"."""
-        return self.criterion.num_classes
-
-    def forward(
-        self,
-        inputs: Tensor,
-        data_samples: Sequence[DetDataSample] | None = None,
-        mode: str = "tensor",
-    ) -> Any:
-        """Run the detector.
-
-        Args:
-            inputs: (B, 3, H, W) normalized, padded at the bottom and right.
-            data_samples: one for each image, with `img_shape`, and `gt_instances` for the losses.
-            mode: "loss", "predict" or "tensor", for `loss`, `predict` or `decode`.
-        """
-        if mode == "loss":
-            return self.loss(inputs, data_samples)
-        if mode == "predict":
-            return self.predict(inputs, data_samples)
-        if mode == "tensor":
-            decoded = self.decode(inputs, data_samples)
-            return decoded.logits, decoded.boxes
-        raise UserError(f"DETR: mode {mode!r} is none of loss, predict, tensor")
 
     def decode(
         self,
@@ -235,16 +210,11 @@ class DETR(BaseModel):
         With masks they have `masks`, and with `num_thing_classes` there is `pred_panoptic_seg`.
         """
         decoded = self.decode(inputs, data_samples)
-        sizes = [sample.ori_shape[:2] for sample in data_samples]
-        found = detections(
-            decoded.logits[-1], decoded.boxes[-1], sizes, max_per_image=self.max_per_image
-        )
-        for image, (sample, objects) in enumerate(zip(data_samples, found, strict=True)):
-            sample.pred_instances = InstanceData(
-                bboxes=objects.boxes, scores=objects.scores, labels=objects.labels
-            )
-            if self.mask_head is not None:
-                self._add_masks(decoded, image, sample, objects, tuple(inputs.shape[2:]))
+        found = self._add_instances(decoded, data_samples)
+        if self.mask_head is not None:
+            batch_shape = tuple(inputs.shape[2:])
+            for image, (sample, objects) in enumerate(zip(data_samples, found, strict=True)):
+                self._add_masks(decoded, image, sample, objects, batch_shape)
         return data_samples
 
     def _add_masks(
@@ -266,19 +236,6 @@ class DETR(BaseModel):
                 objects, logits, is_thing=classes < self.num_thing_classes, **shapes
             )
             sample.pred_panoptic_seg = PixelData(sem_seg=segments[None])
-
-
-class BoxHead(nn.Module):
-    """Three linear layers with ReLU between; each query to (cx, cy, w, h) before the sigmoid."""
-
-    def __init__(self, dim: int) -> None:
-        super().__init__()
-        self.layers = nn.ModuleList(nn.Linear(dim, out_dim) for out_dim in (dim, dim, 4))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Map x: (..., C) to (..., 4)."""
-        first, second, last = self.layers
-        return last(F.relu(second(F.relu(first(x)))))
 
 
 def padding_of(

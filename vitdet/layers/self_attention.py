@@ -3,7 +3,7 @@
 from torch import Tensor, nn
 
 from vitdet.errors import UserError
-from vitdet.layers.attention import attention, prefers_tokens_last
+from vitdet.layers.attention import attention, attention_weights, prefers_tokens_last
 
 
 class SelfAttention(nn.Module):
@@ -16,14 +16,33 @@ class SelfAttention(nn.Module):
         self.qkv = nn.Linear(dim, 3 * dim, bias=qkv_bias)
         self.proj = nn.Linear(dim, dim)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Map x: (B, N, C) to (B, N, C)."""
+    def forward(self, x: Tensor, *, num_queries: int | None = None) -> Tensor:
+        """Attend.
+
+        Args:
+            x: (B, N, C).
+            num_queries: how many of the tokens, the last ones, attend to all; by default all do.
+
+        Returns:
+            (B, num_queries or N, C).
+        """
+        query, key, value = self._projected(x)
+        if num_queries is not None:
+            query = query[:, :, -num_queries:]
+        return self.proj(attention(query, key, value).transpose(1, 2).flatten(2))
+
+    def weights(self, x: Tensor, num_queries: int) -> Tensor:
+        """What the last tokens of x: (B, N, C) take of all, (B, num_heads, num_queries, N)."""
+        query, key, _ = self._projected(x)
+        return attention_weights(query[:, :, -num_queries:], key)
+
+    def _projected(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Queries, keys and values of x: (B, N, C), (B, num_heads, N, D) each."""
         qkv = self.qkv(x).unflatten(-1, (3, self.num_heads, -1))
         qkv = qkv.permute(2, 0, 3, 1, 4)
         if prefers_tokens_last(qkv):
             qkv = qkv.transpose(-2, -1).contiguous().transpose(-2, -1)
-        query, key, value = qkv.unbind(0)  # (B, num_heads, N, D) each
-        return self.proj(attention(query, key, value).transpose(1, 2).flatten(2))
+        return qkv.unbind(0)
 
 
 def check_heads(dim: int, num_heads: int) -> None:
