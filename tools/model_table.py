@@ -21,6 +21,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import vitdet  # noqa: F401  mmdet cannot be imported before it
 from vitdet.classification import ImageClassifier
+from vitdet.detectors.set_predictor import SetPredictor
 from vitdet.engine.config import load_model_config
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -111,6 +112,10 @@ def multiply_adds(model: nn.Module, height: int, width: int) -> int | None:
     with counter, torch.no_grad():
         if isinstance(model, ImageClassifier):
             model(image, mode="tensor")
+            return counter.get_total_flops() // 2
+        if isinstance(model, SetPredictor):
+            model.requires_grad_(False)  # the counter cannot follow views of parameters that do
+            model.decode(image)
             return counter.get_total_flops() // 2
         maps = model.backbone(image)
         if getattr(model, "neck", None) is not None:

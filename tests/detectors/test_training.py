@@ -1,4 +1,4 @@
-"""DETR through our runner: train to a falling loss, resume, test, predict."""
+"""DETR and YOLOS through our runner: train to a falling loss, resume, test, predict."""
 
 import json
 from pathlib import Path
@@ -11,13 +11,20 @@ from vitdet import Predictor, engine
 from vitdet.checkpoints.files import read_checkpoint
 from vitdet.engine import load_config, train
 
-TINY = Path(__file__).parents[1] / "engine" / "tiny_detr.py"
+FOLDER = Path(__file__).parents[1] / "engine"
+CLASS_ROWS = {"tiny_detr": "class_embed.weight", "tiny_yolos": "class_embed.layers.2.weight"}
+LEARNING_RATES = {"tiny_detr": [3e-4, 3e-3], "tiny_yolos": [3e-3]}
+
+
+@pytest.fixture(scope="module", params=CLASS_ROWS)
+def recipe(request: pytest.FixtureRequest) -> Path:
+    return FOLDER / f"{request.param}.py"
 
 
 @pytest.fixture(scope="module")
-def run(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:  # noqa: F811
+def run(recipe: Path, data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:  # noqa: F811
     """The folder of a finished run."""
-    return train(load_config(TINY, data=data), tmp_path_factory.mktemp("run"), device="cpu")
+    return train(load_config(recipe, data=data), tmp_path_factory.mktemp("run"), device="cpu")
 
 
 def losses_of(run: Path) -> list[float]:
@@ -31,19 +38,24 @@ def test_the_loss_falls(run: Path) -> None:
     assert sum(losses[-4:]) < 0.85 * sum(losses[:4])
 
 
-def test_backbone_and_heads_have_their_learning_rates(run: Path) -> None:
+def test_parts_have_their_learning_rates(recipe: Path, run: Path) -> None:
     groups = read_checkpoint(run / "last.pth")["optimizer"]["param_groups"]
-    assert sorted({group["lr"] for group in groups}) == pytest.approx([3e-4, 3e-3])
+    assert sorted({group["lr"] for group in groups}) == pytest.approx(LEARNING_RATES[recipe.stem])
 
 
-def test_resume_goes_on(run: Path, data: Path) -> None:  # noqa: F811
-    config = load_config(TINY, data=data, options={"train_cfg.max_epochs": 11})
+def test_resume_goes_on(recipe: Path, run: Path, data: Path) -> None:  # noqa: F811
+    config = load_config(recipe, data=data, options={"train_cfg.max_epochs": 11})
     last = read_checkpoint(train(config, run, resume=True, device="cpu") / "last.pth")
     assert last["meta"]["epoch"] == 11 and last["meta"]["iter"] == 22
 
 
-def test_tested_model_and_predictor_agree(run: Path, data: Path, tmp_path: Path) -> None:  # noqa: F811
-    config = load_config(TINY, data=data)
+def test_tested_model_and_predictor_agree(
+    recipe: Path,
+    run: Path,
+    data: Path,  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    config = load_config(recipe, data=data)
     metrics = engine.test(config, run / "last.pth", tmp_path, out=tmp_path / "r", device="cpu")
     assert "coco/bbox_mAP" in metrics
     entries = [e for e in json.loads((tmp_path / "r.bbox.json").read_text()) if e["image_id"] == 1]
@@ -54,6 +66,7 @@ def test_tested_model_and_predictor_agree(run: Path, data: Path, tmp_path: Path)
 
 
 def test_fine_tuning_keeps_the_rows_of_known_classes(
+    recipe: Path,
     run: Path,
     data: Path,  # noqa: F811
     classes: tuple[str, ...],  # noqa: F811
@@ -68,13 +81,15 @@ def test_fine_tuning_keeps_the_rows_of_known_classes(
     (tmp_path / "images").symlink_to(data / "images")
     options = {"load_from": str(run / "last.pth"), "train_cfg.max_epochs": 1}
     options["optim_wrapper.optimizer.lr"] = 0.0
-    folder = train(load_config(TINY, data=tmp_path, options=options), tmp_path / "w", device="cpu")
+    folder = train(
+        load_config(recipe, data=tmp_path, options=options), tmp_path / "w", device="cpu"
+    )
     log = next(folder.glob("*/*.log")).read_text()
     names = read_checkpoint(folder / "last.pth")["meta"]["dataset_meta"]["classes"]
     kept = ", ".join(name for name in names if name != "novelty")
     assert f"class rows carried: {kept}, class rows fresh: novelty" in log
     old, new = (
-        read_checkpoint(path / "last.pth")["state_dict"]["class_embed.weight"]
+        read_checkpoint(path / "last.pth")["state_dict"][CLASS_ROWS[recipe.stem]]
         for path in (run, folder)
     )
     for row, name in enumerate(names):
