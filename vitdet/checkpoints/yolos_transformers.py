@@ -1,10 +1,15 @@
-"""YOLOS as transformers publishes it."""
+"""YOLOS as transformers publishes it.
+
+Files have the positions of the middle layers in the encoder, models of transformers 5 have them in
+a part of it.
+"""
 
 from vitdet.checkpoints.layout import Converted, Layout, StateDict, rename
 from vitdet.checkpoints.yolos_official import part_positions
 
 RENAMES = (
     (r"^vit\.embeddings\.detection_tokens$", "backbone.det_token"),
+    (r"^vit\.encoder\.interpolation\.", "vit.encoder."),
     (r"^vit\.", "backbone."),
     (r"^class_labels_classifier\.", "class_embed."),
     (r"^bbox_predictor\.", "bbox_embed."),
