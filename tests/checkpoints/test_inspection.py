@@ -137,3 +137,10 @@ def test_what_is_no_checkpoint_ends_in_one_line(tmp_path: Path, capsys, content:
         main(["inspect", str(tmp_path / "a.jpg")])
     assert stopped.value.code == 2
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_a_set_predictor_is_no_backbone(tmp_path: Path) -> None:
+    summary = str(inspect_checkpoint(save_layout(tmp_path, "yolos_s_hf_layout")))
+    assert "YOLOS, size 'small', transformers layout" in summary
+    assert "a detector, 30,684,768 parameters" in summary
+    assert "a YOLOS of small size, as load_from" in summary

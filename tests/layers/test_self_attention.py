@@ -21,3 +21,12 @@ def test_agrees_with_torchs_own() -> None:
 def test_heads_must_divide_channels() -> None:
     with pytest.raises(UserError, match="12 channels do not divide among 5 heads"):
         SelfAttention(12, 5)
+
+
+def test_last_tokens_alone() -> None:
+    torch.manual_seed(0)
+    attn, x = SelfAttention(12, 3), torch.randn(2, 9, 12)
+    torch.testing.assert_close(attn(x, num_queries=4), attn(x)[:, -4:])
+    weights = attn.weights(x, 4)
+    assert weights.shape == (2, 3, 4, 9)
+    torch.testing.assert_close(weights.sum(-1), torch.ones(2, 3, 4))

@@ -2,13 +2,17 @@
 
 import importlib
 import re
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from vitdet.checkpoints.families import FAMILIES
 from vitdet.checkpoints.layout import Family, Layout, StateDict
+
+BACKBONE = "backbone."
+Resizer = Callable[[Tensor, tuple[int, ...]], Tensor]
 
 
 class Identity(NamedTuple):
@@ -33,7 +37,7 @@ class Identity(NamedTuple):
 def identify(state: StateDict) -> Identity | None:
     """Find the model of ours whose layout the keys are in, on its own or within a larger model."""
     tops = {key.partition(".")[0] + "." for key in state if "." in key}
-    for prefix in ("", *sorted(tops, key=lambda top: top != "backbone.")):
+    for prefix in ("", *sorted(tops, key=lambda top: top != BACKBONE)):
         part = {key.removeprefix(prefix): v for key, v in state.items() if key.startswith(prefix)}
         for cls, family in FAMILIES.items():
             for layout in family.layouts:
@@ -52,12 +56,15 @@ def nearest_size(identity: Identity, state: StateDict) -> tuple[str | None, int]
 
     `state` is the model's part, its prefix taken off. Where more than half differ, there is none.
     """
-    converted = identity.layout.convert({k: v.to("meta") for k, v in state.items()}).state
+    converted, resizers = _converted(identity, {k: v.to("meta") for k, v in state.items()})
     best: tuple[str | None, int] = (None, len(converted) // 2)
     for arch in published_sizes(identity.cls):
         with torch.device("meta"):
             target = identity.cls(arch).state_dict()
-        differing = sum(not _fits(identity.family, key, v, target) for key, v in converted.items())
+        differing = sum(
+            not _fits(resizers, identity.family.spare, key, v, target)
+            for key, v in converted.items()
+        )
         lacking = sum(
             not identity.family.optional(converted, key) for key in target if key not in converted
         )
@@ -66,12 +73,28 @@ def nearest_size(identity: Identity, state: StateDict) -> tuple[str | None, int]
     return best
 
 
-def _fits(family: Family, key: str, tensor: torch.Tensor, target: StateDict) -> bool:
+def _converted(identity: Identity, state: StateDict) -> tuple[StateDict, Mapping[str, Resizer]]:
+    """The entries under our names, also those of a backbone within, and what resizes them."""
+    converted, resizers = identity.layout.convert(state).state, identity.family.resizers
+    inner = {
+        key.removeprefix(BACKBONE): v for key, v in converted.items() if key.startswith(BACKBONE)
+    }
+    found = identify(inner)
+    if found is None or found.prefix:
+        return converted, resizers
+    whole = {key: v for key, v in converted.items() if not key.startswith(BACKBONE)}
+    whole |= {BACKBONE + key: v for key, v in found.layout.convert(inner).state.items()}
+    return whole, {**found.family.resizers, **resizers}
+
+
+def _fits(
+    resizers: Mapping[str, Resizer], spare: str, key: str, tensor: Tensor, target: StateDict
+) -> bool:
     if key not in target:
-        return re.match(family.spare, key) is not None
+        return re.match(spare, key) is not None
     if tensor.shape == target[key].shape:
         return True
-    resizer = family.resizers.get(key.rpartition(".")[2])
+    resizer = resizers.get(key.rpartition(".")[2])
     if resizer is None:
         return False
     try:

@@ -7,6 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
+from vitdet.backbones.backbone import Backbone
 from vitdet.checkpoints.files import read_checkpoint
 from vitdet.checkpoints.identify import Identity, identify, nearest_size
 from vitdet.checkpoints.layout import StateDict
@@ -77,6 +78,8 @@ class CheckpointSummary:
 
     def _fits(self) -> str:
         call = f"{self.identity.cls.__name__}({self.arch!r})" if self.arch else "the same arguments"
+        if not issubclass(self.identity.cls, Backbone):
+            return f"a {self.identity.cls.__name__} of {self.arch or 'the same'} size, as load_from"
         if not self.is_part:
             return f"the config it was trained with, or {call} as init_cfg of a backbone"
         return f"{call} as model.backbone.init_cfg=dict(type='Pretrained', checkpoint=...)"
@@ -128,7 +131,9 @@ def _kind(state: StateDict, identity: Identity | None, classifier: Tensor | None
         return f"a detector{' with masks' if has_masks else ''} ({', '.join(heads)})"
     if classifier is not None:
         return f"a classifier of {len(classifier)} classes"
-    return "weights" if identity is None else "a backbone"
+    if identity is None:
+        return "weights"
+    return "a backbone" if issubclass(identity.cls, Backbone) else "a detector"
 
 
 def _training(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
