@@ -65,7 +65,13 @@ def load(name: str) -> Benchmark:
 
 
 def run(
-    name: str, device: torch.device, *, rounds: int, threads: int, is_quick: bool
+    name: str,
+    device: torch.device,
+    *,
+    rounds: int,
+    threads: int,
+    is_quick: bool,
+    only: str = "",
 ) -> dict[str, Any]:
     """Measure all cases of a benchmark.
 
@@ -75,6 +81,7 @@ def run(
         rounds: turns of each peer.
         threads: CPU threads of each peer.
         is_quick: run the short cases.
+        only: leave out the cases that do not have this in their names.
 
     Returns:
         Machine, settings, and per case and peer: seconds (all rounds, minimum, median), CPU seconds
@@ -86,7 +93,7 @@ def run(
     torch.set_num_threads(threads)
     benchmark = load(name)
     results: dict[str, dict[str, Any]] = {}
-    for case in benchmark.cases(is_quick):
+    for case in chosen_cases(benchmark, is_quick, only):
         compared = case.compared_on or case
         compare_outputs(compared, build_steps(benchmark, compared, device))
         steps = build_steps(benchmark, case, device)
@@ -96,7 +103,7 @@ def run(
         del steps
         release(device)
     for peer in next(iter(results.values())):
-        for case_name, peak in peak_memory(name, peer, device, threads, is_quick).items():
+        for case_name, peak in peak_memory(name, peer, device, threads, is_quick, only).items():
             results[case_name][peer]["peak_mib"] = peak
     return {
         "benchmark": name,
@@ -106,6 +113,10 @@ def run(
         "rounds": rounds,
         "cases": results,
     }
+
+
+def chosen_cases(benchmark: Benchmark, is_quick: bool, only: str) -> list[Case]:
+    return [case for case in benchmark.cases(is_quick) if only in case.name]
 
 
 def build_steps(benchmark: Benchmark, case: Case, device: torch.device) -> dict[str, Step]:
@@ -175,7 +186,7 @@ def seconds(step: Step, device: torch.device) -> float:
 
 
 def peak_memory(
-    name: str, peer: str, device: torch.device, threads: int, is_quick: bool
+    name: str, peer: str, device: torch.device, threads: int, is_quick: bool, only: str
 ) -> dict[str, float]:
     """Peak MiB of each case's step, measured in a process of its own.
 
@@ -185,20 +196,20 @@ def peak_memory(
     os.environ["MALLOC_MMAP_THRESHOLD_"] = "65536"
     try:
         with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-            arguments = (name, peer, str(device), threads, is_quick)
+            arguments = (name, peer, str(device), threads, is_quick, only)
             return pool.submit(_peaks_in_this_process, *arguments).result()
     finally:
         del os.environ["MALLOC_MMAP_THRESHOLD_"]
 
 
 def _peaks_in_this_process(
-    name: str, peer: str, device_name: str, threads: int, is_quick: bool
+    name: str, peer: str, device_name: str, threads: int, is_quick: bool, only: str
 ) -> dict[str, float]:
     torch.set_num_threads(threads)
     device = torch.device(device_name)
     benchmark = load(name)
     peaks = {}
-    for case in benchmark.cases(is_quick):
+    for case in chosen_cases(benchmark, is_quick, only):
         step = benchmark.peers[peer](case, device)
         step()  # first-time allocations of libraries and, in training, of the gradients
         release(device)

@@ -22,6 +22,7 @@ def main() -> None:
     parser.add_argument("--device", default="cpu", type=torch.device)
     parser.add_argument("--threads", default=1, type=int, help="CPU threads of each peer")
     parser.add_argument("--rounds", default=5, type=int, help="turns of each peer")
+    parser.add_argument("--only", default="", metavar="TEXT", help="cases with TEXT in their names")
     parser.add_argument("--quick", action="store_true", help="small cases, two rounds, not kept")
     arguments = parser.parse_args()
     unknown = set(arguments.names) - set(names)
@@ -35,11 +36,21 @@ def main() -> None:
             rounds=2 if arguments.quick else arguments.rounds,
             threads=arguments.threads,
             is_quick=arguments.quick,
+            only=arguments.only,
         )
         print(table(result))
         if not arguments.quick:
             path = FOLDER / "results" / f"{name}_{arguments.device.type}.json"
-            path.write_text(json.dumps(result, indent=1) + "\n")
+            keep(result, path)
+
+
+def keep(result: dict[str, Any], path: Path) -> None:
+    """Write the result, beside what was measured of other cases in the same way on this machine."""
+    if path.is_file():
+        old = json.loads(path.read_text())
+        if all(old[key] == result[key] for key in ("machine", "threads", "rounds")):
+            result = {**result, "cases": old["cases"] | result["cases"]}
+    path.write_text(json.dumps(result, indent=1) + "\n")
 
 
 def table(result: dict[str, Any]) -> str:

@@ -19,6 +19,8 @@ from vitdet.backbones import ResNet
 from vitdet.datasets import ShapesDataset
 from vitdet.evaluation import CocoMetric
 
+published = dict(size=(160, 160))
+
 # Sized for things of 13 to 80 pixels in images of 160: a map of stride 16 has 100 tokens. Batch
 # norm and pre-norm are what let it learn from scratch, and fewer queries match sooner.
 model.merge(

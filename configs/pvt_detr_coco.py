@@ -12,6 +12,8 @@ with read_base():
 
 from vitdet.backbones import PyramidVisionTransformer
 
+published = dict(box_ap=34.7, source="arXiv:2102.12122, table 6")
+
 model["backbone"] = dict(
     type=PyramidVisionTransformer,
     arch="small",

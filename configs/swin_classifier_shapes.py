@@ -81,7 +81,7 @@ test_dataloader = val_dataloader
 val_evaluator = dict(type=Accuracy, topk=[1])
 test_evaluator = val_evaluator
 
-train_cfg.update(max_epochs=10)
+train_cfg.update(max_epochs=5)
 optim_wrapper.merge(
     dict(
         optimizer=dict(lr=3e-4, fused=True),  # at 1e-3 nothing is learnt for hundreds of steps
@@ -90,6 +90,6 @@ optim_wrapper.merge(
     )
 )
 param_scheduler[0].update(by_epoch=False, end=100, convert_to_iter_based=False)
-param_scheduler[1].update(begin=0, T_max=10, eta_min=3e-6)
+param_scheduler[1].update(begin=0, T_max=5, eta_min=3e-6)
 auto_scale_lr.update(base_batch_size=16)
 randomness = dict(seed=0)

@@ -12,6 +12,8 @@ with read_base():
 
 from vitdet.backbones import SwinTransformer
 
+published = dict()
+
 model["backbone"] = dict(
     type=SwinTransformer,
     arch="tiny",

@@ -49,6 +49,8 @@ BACKBONES: dict[str, dict[str, Any]] = {
         rel_pos_img_size=64,
         **PLAIN,
     ),
+    "resnet": dict(type="ResNet", arch="resnet18", base_channels=8, has_frozen_norm=False),
+    "timm": dict(type="TimmBackbone", name="resnet10t"),
 }
 NUM_CLASSES = 3
 
@@ -125,6 +127,8 @@ def meta(height: int, width: int) -> dict[str, Any]:
 @pytest.mark.parametrize("head", ["mask_rcnn", "retinanet", "upernet", "semantic_fpn"])
 @pytest.mark.parametrize("backbone", BACKBONES)
 def test_it_builds_learns_and_predicts(head: str, backbone: str) -> None:
+    if backbone == "timm":
+        pytest.importorskip("timm")
     model = model_of(head, backbone)
     is_detector = "rpn_head" in dict(model.named_children()) or hasattr(model, "bbox_head")
     sample = detection_sample if is_detector else segmentation_sample

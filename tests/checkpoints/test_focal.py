@@ -95,5 +95,5 @@ def test_swin_and_focal_refuse_each_other() -> None:
     )
     focal = FocalTransformer(**TINY)
     for model, state in ((swin, focal.state_dict()), (focal, swin.state_dict())):
-        with pytest.raises(UserError, match="of none of the layouts"):
+        with pytest.raises(UserError, match="the model is a"):
             load_checkpoint(model, state)

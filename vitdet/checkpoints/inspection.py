@@ -103,7 +103,8 @@ def inspect_checkpoint(path: str | Path) -> CheckpointSummary:
         arch, num_differing = nearest_size(identity, part)
         converted = identity.layout.convert(part)
         computed = {prefix + key for key in converted.ignored}
-        classifier = converted.state.get("head.weight")
+        # A published classifier keeps its head beside its blocks, ours beside the whole backbone.
+        classifier = converted.state.get("head.weight", state.get("head.weight"))
     return CheckpointSummary(
         source=str(path),
         state=state,

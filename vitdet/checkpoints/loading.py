@@ -227,7 +227,7 @@ def _convert(part: StateDict, family: Family, name: str, report: LoadReport) -> 
 
 def _class_name(family: Family) -> str:
     names = (cls.__name__ for cls, known in FAMILIES.items() if known is family)
-    return next(names, "model of timm")
+    return next(names, "TimmBackbone")
 
 
 def _drop_spare(converted: Converted, family: Family, target: StateDict) -> None:
