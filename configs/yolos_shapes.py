@@ -11,6 +11,8 @@ with read_base():
 from vitdet.backbones import VisionTransformer
 from vitdet.detectors import YOLOS
 
+published = dict(size=(160, 160))
+
 # Patches of 10 pixels, 256 in an image of 160: larger ones would not see the small things.
 model = dict(
     type=YOLOS,
