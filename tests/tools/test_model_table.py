@@ -11,6 +11,8 @@ from vitdet.backbones import SwinTransformer
 
 ROOT = Path(__file__).parents[2]
 CONFIGS = sorted((ROOT / "configs").glob("*.py"))
+# On the meta device an LSTM is taken apart step by step: half a minute.
+SLOW = {"sequencer_classifier_imagenet"}
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +23,13 @@ def table() -> ModuleType:
     return module
 
 
-@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param(path, id=path.stem, marks=[pytest.mark.slow] * (path.stem in SLOW))
+        for path in CONFIGS
+    ],
+)
 def test_every_config_has_its_current_row(table: ModuleType, path: Path) -> None:
     assert f"{table.table_row(path)}\n" in table.TARGET.read_text(), "run tools/model_table.py"
 
