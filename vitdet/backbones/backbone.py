@@ -147,6 +147,36 @@ def run_block(block: nn.Module, *inputs: Any, with_checkpoint: bool) -> Any:
     return block(*inputs)
 
 
+def maps_of_stages(x: Tensor, stages: nn.ModuleList, norms: nn.ModuleDict) -> tuple[Tensor, ...]:
+    """Run stages one after the other and return the normed maps of those that have a norm.
+
+    Args:
+        x: (B, H, W, C), what the first stage takes.
+        stages: each returns its map and, downsampled, the next one's input, both channels-last.
+        norms: by the number of the stage.
+
+    Returns:
+        (B, C_l, H_l, W_l) each, views of channels-last memory.
+    """
+    maps = []
+    for index, stage in enumerate(stages):
+        before_downsample, x = stage(x)
+        if str(index) in norms:
+            maps.append(norms[str(index)](before_downsample).permute(0, 3, 1, 2))
+    return tuple(maps)
+
+
+def freeze_stages(
+    embedding: nn.Module, stages: nn.ModuleList, norms: nn.ModuleDict, count: int
+) -> None:
+    """Freeze the embedding, the first `count` stages and their norms; nothing if it is negative."""
+    if count < 0:
+        return
+    frozen_norms = [norms[index] for index in norms if int(index) < count]
+    for module in (embedding, *stages[:count], *frozen_norms):
+        module.eval().requires_grad_(False)
+
+
 def init_transformer_weights(module: nn.Module) -> None:
     """Truncated normal of deviation 0.02 for linear layers, ones and zeros for norms."""
     if isinstance(module, nn.Linear):

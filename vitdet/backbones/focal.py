@@ -15,6 +15,8 @@ from vitdet.backbones.backbone import (
     Backbone,
     InitConfig,
     check_out_indices,
+    freeze_stages,
+    maps_of_stages,
     published_size,
     run_block,
 )
@@ -168,13 +170,7 @@ class FocalTransformer(Backbone):
             One map (B, C_l, ceil(H / stride_l), ceil(W / stride_l)) per entry of `out_indices`, a
             view of channels-last memory.
         """
-        x = self.patch_embed(images)
-        maps = []
-        for index, stage in enumerate(self.stages):
-            before_downsample, x = stage(x)
-            if index in self.out_indices:
-                maps.append(self.norms[str(index)](before_downsample).permute(0, 3, 1, 2))
-        return tuple(maps)
+        return maps_of_stages(self.patch_embed(images), self.stages, self.norms)
 
     def forward_tokens(self, images: Tensor) -> Tensor:
         x = self.patch_embed(images)
@@ -183,11 +179,7 @@ class FocalTransformer(Backbone):
         return self.norm(before_downsample).flatten(1, 2)
 
     def freeze(self) -> None:
-        if self.frozen_stages < 0:
-            return
-        norms = [self.norms[str(i)] for i in self.out_indices if i < self.frozen_stages]
-        for module in (self.patch_embed, *self.stages[: self.frozen_stages], *norms):
-            module.eval().requires_grad_(False)
+        freeze_stages(self.patch_embed, self.stages, self.norms, self.frozen_stages)
 
 
 class FocalWindow(NamedTuple):

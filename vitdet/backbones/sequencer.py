@@ -16,6 +16,7 @@ from vitdet.backbones.backbone import (
     Backbone,
     InitConfig,
     check_out_indices,
+    freeze_stages,
     published_size,
     run_block,
 )
@@ -188,11 +189,7 @@ class Sequencer2D(Backbone):
         return self.norm(before_downsample).flatten(1, 2)
 
     def freeze(self) -> None:
-        if self.frozen_stages < 0:
-            return
-        norms = [self.norms[i] for i in self.norms if int(i) < self.frozen_stages]
-        for module in (self.patch_embed, *self.stages[: self.frozen_stages], *norms):
-            module.eval().requires_grad_(False)
+        freeze_stages(self.patch_embed, self.stages, self.norms, self.frozen_stages)
 
     def init_module(self, module: nn.Module) -> None:
         """Initialize as published: Glorot for linear layers, LeCun for convolutions."""

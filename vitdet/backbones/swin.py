@@ -14,6 +14,8 @@ from vitdet.backbones.backbone import (
     Backbone,
     InitConfig,
     check_out_indices,
+    freeze_stages,
+    maps_of_stages,
     published_size,
     run_block,
 )
@@ -151,13 +153,7 @@ class SwinTransformer(Backbone):
             One map (B, C_l, ceil(H / stride_l), ceil(W / stride_l)) per entry of `out_indices`, a
             view of channels-last memory.
         """
-        x = self._embed(images)
-        maps = []
-        for index, stage in enumerate(self.stages):
-            before_downsample, x = stage(x)
-            if index in self.out_indices:
-                maps.append(self.norms[str(index)](before_downsample).permute(0, 3, 1, 2))
-        return tuple(maps)
+        return maps_of_stages(self._embed(images), self.stages, self.norms)
 
     def forward_tokens(self, images: Tensor) -> Tensor:
         x = self._embed(images)
@@ -174,13 +170,9 @@ class SwinTransformer(Backbone):
         return x
 
     def freeze(self) -> None:
-        if self.frozen_stages < 0:
-            return
-        if self.absolute_pos_embed is not None:
+        if self.frozen_stages >= 0 and self.absolute_pos_embed is not None:
             self.absolute_pos_embed.requires_grad_(False)
-        norms = [self.norms[str(i)] for i in self.out_indices if i < self.frozen_stages]
-        for module in (self.patch_embed, *self.stages[: self.frozen_stages], *norms):
-            module.eval().requires_grad_(False)
+        freeze_stages(self.patch_embed, self.stages, self.norms, self.frozen_stages)
 
 
 class SwinStage(nn.Module):
