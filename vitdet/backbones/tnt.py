@@ -14,16 +14,14 @@ from torch import Tensor, nn
 from vitdet.backbones.backbone import (
     Backbone,
     InitConfig,
-    check_out_indices,
     published_size,
     run_block,
 )
-from vitdet.backbones.vit import evenly_spaced
+from vitdet.backbones.vit import plain_outputs
 from vitdet.errors import UserError
 from vitdet.layers import (
     DropPath,
     FeedForward,
-    MapRescaling,
     SelfAttention,
     linear_drop_path_rates,
 )
@@ -140,29 +138,12 @@ class TNT(Backbone):
             )
             for rate in linear_drop_path_rates(drop_path_rate, depth)
         )
-        self._add_outputs(out_indices, out_strides)
+        self.out_indices, self.strides, self.rescalings = plain_outputs(
+            "TNT", depth, embed_dims, patch_size, out_indices, out_strides
+        )
+        self.out_channels = (embed_dims,) * len(self.out_indices)
         self.norm = nn.LayerNorm(embed_dims) if final_norm else nn.Identity()
         self.freeze()
-
-    def _add_outputs(
-        self, out_indices: Sequence[int] | None, out_strides: Sequence[int] | None
-    ) -> None:
-        depth, patch_size = len(self.blocks), self.pixel_embed.patch_size
-        if out_indices is None:
-            out_indices = evenly_spaced(depth, 1 if out_strides is None else len(out_strides))
-        self.out_indices = check_out_indices(out_indices, depth, "TNT", what="blocks")
-        self.out_channels = (self.num_features,) * len(self.out_indices)
-        if not self.out_indices:  # a classifier's
-            out_strides = None
-        self.strides = tuple(out_strides or [patch_size] * len(self.out_indices))
-        if len(self.strides) != len(self.out_indices):
-            raise UserError(
-                f"TNT: {len(self.out_indices)} out_indices but {len(self.strides)} out_strides; "
-                "give one of each per map"
-            )
-        self.rescalings = nn.ModuleList(
-            MapRescaling(self.num_features, patch_size, stride) for stride in out_strides or ()
-        )
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         """Compute the feature maps.

@@ -158,7 +158,10 @@ class VisionTransformer(Backbone):
                 else SelfAttention(embed_dims, num_heads, qkv_bias=qkv_bias)
             )
             self.blocks.append(ViTBlock(embed_dims, attn, int(embed_dims * mlp_ratio), rate))
-        self._add_outputs(out_indices, out_strides)
+        self.out_indices, self.strides, self.rescalings = plain_outputs(
+            "VisionTransformer", depth, self.embed_dims, patch_size, out_indices, out_strides
+        )
+        self.out_channels = (self.embed_dims,) * len(self.out_indices)
         self.norm = LayerNorm(embed_dims) if final_norm else nn.Identity()
         self.freeze()
 
@@ -175,34 +178,6 @@ class VisionTransformer(Backbone):
             parameters.append(self.dist_token)
         for parameter in parameters:
             nn.init.trunc_normal_(parameter, std=0.02)
-
-    def _add_outputs(
-        self, out_indices: Sequence[int] | None, out_strides: Sequence[int] | None
-    ) -> None:
-        depth, patch_size = len(self.blocks), self.patch_embed.patch_size
-        if out_indices is None:
-            out_indices = evenly_spaced(depth, 1 if out_strides is None else len(out_strides))
-        self.out_indices = check_out_indices(out_indices, depth, "VisionTransformer", what="blocks")
-        self.out_channels = (self.embed_dims,) * len(self.out_indices)
-        self.rescalings = nn.ModuleList()
-        self.strides = (patch_size,) * len(self.out_indices)
-        if out_strides is None or not self.out_indices:
-            return
-        if len(out_strides) != len(self.out_indices):
-            raise UserError(
-                f"VisionTransformer: {len(self.out_indices)} out_indices but {len(out_strides)} "
-                "out_strides; give one of each per map"
-            )
-        self.strides = tuple(out_strides)
-        for stride in out_strides:
-            try:
-                self.rescalings.append(MapRescaling(self.embed_dims, patch_size, stride))
-            except UserError as error:
-                near = tuple(patch_size * 2**k // 2 for k in range(4))
-                raise UserError(
-                    f"VisionTransformer: out_strides {tuple(out_strides)}: {error}, e.g. {near}, "
-                    "or out_strides=None for the maps as they are"
-                ) from error
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         """Compute the feature maps.
@@ -291,6 +266,40 @@ class ViTBlock(nn.Module):
             attended = self.attn(self.norm1(x), num_queries=num_queries)
             x = x[:, -num_queries:] + self.drop_path(attended)
         return x + self.drop_path(self.mlp(self.norm2(x)))
+
+
+def plain_outputs(
+    owner: str,
+    depth: int,
+    dim: int,
+    patch_size: int,
+    out_indices: Sequence[int] | None,
+    out_strides: Sequence[int] | None,
+) -> tuple[tuple[int, ...], tuple[int, ...], nn.ModuleList]:
+    """Which blocks of a plain transformer return maps, their strides, and what brings them there.
+
+    Raises:
+        UserError: a block does not exist, there is not one stride per map, or one that cannot be.
+    """
+    if out_indices is None:
+        out_indices = evenly_spaced(depth, 1 if out_strides is None else len(out_strides))
+    indices = check_out_indices(out_indices, depth, owner, what="blocks")
+    if out_strides is None or not indices:
+        return indices, (patch_size,) * len(indices), nn.ModuleList()
+    if len(out_strides) != len(indices):
+        raise UserError(
+            f"{owner}: {len(indices)} out_indices but {len(out_strides)} out_strides; give one of "
+            "each per map"
+        )
+    try:
+        rescalings = [MapRescaling(dim, patch_size, stride) for stride in out_strides]
+    except UserError as error:
+        near = tuple(patch_size * 2**k // 2 for k in range(4))
+        raise UserError(
+            f"{owner}: out_strides {tuple(out_strides)}: {error}, e.g. {near}, or "
+            "out_strides=None for the maps as they are"
+        ) from error
+    return indices, tuple(out_strides), nn.ModuleList(rescalings)
 
 
 def evenly_spaced(depth: int, count: int) -> tuple[int, ...]:
