@@ -224,6 +224,6 @@ def _first_file_names(ann_file: Path, *, limit: int = 50) -> list[str]:
 
 
 def listing(root: Path) -> str:
-    """What is in a folder, for a message of one line."""
+    """The first entries of a folder, for a message of one line."""
     entries = sorted(entry.name + "/" * entry.is_dir() for entry in os.scandir(root))
     return some(entries, limit=8) or "an empty folder"

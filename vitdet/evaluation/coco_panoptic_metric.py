@@ -11,8 +11,8 @@ from mmengine.logging import MMLogger
 from vitdet.datasets.panoptic_files import panoptic_classes, read_panoptic, read_segment_ids
 from vitdet.errors import UserError
 from vitdet.evaluation.panoptic_quality import (
-    Segments,
     SegmentMatches,
+    Segments,
     class_qualities,
     match_segments,
     mean_quality,

@@ -3,8 +3,8 @@
 import math
 from collections.abc import Mapping
 
-from vitdet.evaluation.text_table import plain_table, render
 from vitdet.evaluation.panoptic_quality import ClassQuality, PanopticQuality
+from vitdet.evaluation.text_table import plain_table, render
 
 _MEANS = {"_th": "things", "_st": "stuff", "": "all"}
 
