@@ -79,9 +79,9 @@ def test_things_come_first() -> None:
     assert list(classes.ids.values()) == [*range(10, 16), 3] and classes.stuff == ("background",)
     few = panoptic_classes(content, classes=["leaf", "ball", "background"])
     assert few.things == ("leaf", "ball")
-    with pytest.raises(UserError, match="'background' is stuff .* name the things first"):
+    with pytest.raises(UserError, match=r"'background' is stuff .* name the things first"):
         panoptic_classes(content, classes=["background", "leaf"])
-    with pytest.raises(UserError, match="no category 'Leaf' .did you mean 'leaf'"):
+    with pytest.raises(UserError, match=r"no category 'Leaf' .did you mean 'leaf'"):
         panoptic_classes(content, classes=["Leaf"])
 
 

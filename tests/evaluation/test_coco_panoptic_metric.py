@@ -1,5 +1,6 @@
 """The evaluator of panoptic maps: perfect ones score 100, and mistakes of a user are named."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -97,8 +98,6 @@ def test_what_is_written_scores_100_too(folder: Path, tmp_path: Path) -> None:
 
 def read_written(folder: Path) -> Path:
     """COCO's results leave the images out."""
-    import json
-
     path = folder / "r.panoptic.json"
     content = json.loads(path.read_text())
     path.write_text(json.dumps({**content, "images": []}))
