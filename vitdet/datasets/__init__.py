@@ -1,6 +1,7 @@
 """Reading, checking and converting data."""
 
 from vitdet.datasets.coco import CocoDataset
+from vitdet.datasets.coco_panoptic import CocoPanopticDataset, LoadPanopticSegments
 from vitdet.datasets.image_folder import ImageFolder
 from vitdet.datasets.image_transforms import LoadImage, PackImage, ToPIL
 from vitdet.datasets.shape_images import ShapeImages
@@ -9,8 +10,10 @@ from vitdet.datasets.torchvision_images import TorchvisionImages
 
 __all__ = [
     "CocoDataset",
+    "CocoPanopticDataset",
     "ImageFolder",
     "LoadImage",
+    "LoadPanopticSegments",
     "PackImage",
     "ShapeImages",
     "ShapesDataset",

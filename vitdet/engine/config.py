@@ -7,10 +7,11 @@ from typing import Any
 from mmengine.config import Config
 
 from vitdet.engine.config_backbone import swap_backbone
-from vitdet.engine.config_data import complete_data, use_folder
+from vitdet.engine.config_data import complete_data, parts_of, use_folder
 from vitdet.engine.config_file import read_config
 from vitdet.engine.config_model import set_in_channels, set_num_classes
 from vitdet.engine.config_options import TOP_LEVEL_KEYS, apply_options
+from vitdet.engine.config_panoptic import is_panoptic, set_num_thing_classes
 
 
 def load_config(
@@ -46,6 +47,8 @@ def load_config(
     apply_options(config, options)
     classes = complete_data(config)
     set_num_classes(config, len(classes), override=data is not None)
+    if is_panoptic(parts_of(config), config["default_scope"]):
+        set_num_thing_classes(config, parts_of(config), override=data is not None)
     set_in_channels(config)
     for key in (
         set(config) - TOP_LEVEL_KEYS

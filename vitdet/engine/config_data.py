@@ -9,6 +9,12 @@ from mmengine.config import Config
 from vitdet.datasets.coco_check import check_coco
 from vitdet.datasets.coco_files import find_coco, read_categories
 from vitdet.datasets.image_folder import find_splits
+from vitdet.engine.config_panoptic import (
+    Part,
+    complete_panoptic,
+    is_panoptic,
+    use_panoptic_folder,
+)
 from vitdet.engine.config_types import class_of
 from vitdet.errors import UserError
 
@@ -35,11 +41,16 @@ def evaluators_of(config: Config, part: str) -> list[Any]:
     return list(evaluator) if isinstance(evaluator, list | tuple) else [evaluator]
 
 
-def use_folder(config: Config, folder: str | Path) -> None:
-    """Point every loader and evaluator at a folder, in place: of COCO's format, or of a
-    classifier's, where each class has a folder of images.
+def parts_of(config: Config) -> list[Part]:
+    """Every part that has a loader, with its dataset node and its evaluators."""
+    return [(part, node, evaluators_of(config, part)) for part, node in datasets_of(config)]
 
-    In the former case they become our `CocoDataset` and `CocoMetric`, whatever they were: mmdet's
+
+def use_folder(config: Config, folder: str | Path) -> None:
+    """Point every loader and evaluator at a folder, in place: of COCO's format, of its panoptic
+    one where the config's data are, or of a classifier's, where each class has a folder of images.
+
+    In the first case they become our `CocoDataset` and `CocoMetric`, whatever they were: mmdet's
     take the order of classes from each file by itself, and generated data sets have no other
     folder.
 
@@ -48,6 +59,9 @@ def use_folder(config: Config, folder: str | Path) -> None:
     """
     if _tells_classes(config):
         _use_image_folder(config, folder)
+        return
+    if is_panoptic(parts_of(config), config["default_scope"]):
+        use_panoptic_folder(parts_of(config), folder)
         return
     found = find_coco(Path(folder))
     for part, node in datasets_of(config):
@@ -86,6 +100,8 @@ def complete_data(config: Config) -> list[str]:
     classes = next((list(n["metainfo"]["classes"]) for _, n in nodes if _states_classes(n)), None)
     if _tells_classes(config):
         return _complete_image_classes(config, classes)
+    if is_panoptic(parts_of(config), config["default_scope"]):
+        return complete_panoptic(parts_of(config), classes)
     checked = set()
     for part, node in nodes:
         ann_file, image_dir = annotation_file(node), image_folder(node)

@@ -85,8 +85,9 @@ def test(
     """Evaluate a checkpoint on the config's test data and return its metrics.
 
     `out` is where predictions are written in COCO's result format: `results.json` stands for
-    `results.bbox.json` and `results.segm.json`. `show_dir` receives one picture per image.
-    `tta` merges what is found in scaled and flipped views of each image; a list gives the scales.
+    `results.bbox.json` and `results.segm.json`, or for `results.panoptic.json`. `show_dir`
+    receives one picture per image. `tta` merges what is found in scaled and flipped views of each
+    image; a list gives the scales.
 
     Raises:
         UserError: the checkpoint is missing, unsafe, broken or of another model; see `use_tta`.
