@@ -15,7 +15,9 @@ _STAT_NAMES = (
 def class_table(scores: CocoScores) -> str:
     """One row for each class and one for all: how much there is to find, and AP and AP50."""
     types = _types(scores)
-    table = plain_table("class", "images", "instances", *(f"{t} {m}" for t in types for m in _AP_NAMES))
+    table = plain_table(
+        "class", "images", "instances", *(f"{t} {m}" for t in types for m in _AP_NAMES)
+    )
     for name, instances in scores.class_instances.items():
         values = [v for s in types.values() for v in (s.class_ap[name], s.class_ap50[name])]
         table.add_row(name, str(scores.class_images[name]), str(instances), *map(_figure, values))
@@ -41,4 +43,3 @@ def _types(scores: CocoScores) -> dict[str, IoUScores]:
 
 def _figure(value: float) -> str:
     return "-" if math.isnan(value) else f"{value:.3f}"
-

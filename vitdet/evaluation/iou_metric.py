@@ -76,7 +76,7 @@ class IoUMetric(BaseMetric):
         is (1, H, W) or (H, W), at the size of the label map.
         """
         for sample in data_samples:
-            predicted = sample["pred_sem_seg"]["data"].squeeze(0)
+            predicted = sample["pred_sem_seg"]["data"].flatten(0, -2)
             if self.output_dir is not None:
                 self._write(predicted, sample)
             self.results.append(None if self.format_only else self._areas(predicted, sample))
@@ -88,7 +88,7 @@ class IoUMetric(BaseMetric):
                 f"IoUMetric: {name} comes without a label map; give the data set its labels, or "
                 "write predictions alone with format_only=True and output_dir"
             )
-        truth = sample["gt_sem_seg"]["data"].squeeze(0).to(predicted.device)
+        truth = sample["gt_sem_seg"]["data"].flatten(0, -2).to(predicted.device)
         num_classes = len(self.dataset_meta["classes"])
         try:
             return count_areas(
