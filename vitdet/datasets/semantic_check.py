@@ -12,7 +12,7 @@ from PIL import Image
 from vitdet.datasets.coco_files import some
 from vitdet.datasets.generated import map_on_all_cores
 from vitdet.datasets.label_files import read_values
-from vitdet.datasets.label_table import IGNORED, UNKNOWN, Colour, LabelTable
+from vitdet.datasets.label_table import CLASSES_FILE, IGNORED, UNKNOWN, Colour, LabelTable
 from vitdet.errors import UserError
 
 MAX_FILES = 2000  # of a larger set so many are read, drawn at random
@@ -137,27 +137,28 @@ def check_values(
     `classes_file` is where the user names classes; None for a data set that mmseg defines.
 
     Raises:
-        UserError: names the value, a file that has it, and the remedies that fit.
+        UserError: naming the value, a file that has it, and the remedies that fit.
     """
     unknown = [value for value in counts.values if table.lookup[value] == UNKNOWN]
     if unknown:
         files = counts.files_with(unknown)
-        value = next(v for v in unknown if counts.pixels[counts.files.index(files[0]), v])
-        all_of_them = "" if len(unknown) == 1 else f"; such values are {_ranges(unknown)}"
+        value = next(v for v in unknown if files[0] in counts.files_with([v]))
+        those = "it" if len(unknown) == 1 else f"such values ({_ranges(unknown)})"
         raise UserError(
-            f"{files[0]} has the value {value}, which is no class and is not ignored: the "
-            f"{len(table.classes)} classes are the values {_ranges(table.values)}{all_of_them} in "
-            f"{len(files)} of {len(counts.files)} files, {counts.share(unknown):.1%} of the "
-            f"pixels. {_remedy(unknown, counts, table, classes_file)}"
+            f"{files[0]} has the value {value}, which is no class (these are "
+            f"{_ranges(table.values)}) and is not ignored; {len(files)} of {len(counts.files)} "
+            f"files have {those}, {counts.share(unknown):.1%} of the pixels: "
+            f"{_remedy(unknown, counts, table, classes_file)}"
         )
-    present = [value for value in table.values if value in counts.values]
-    if len(present) < 2:
-        only = f"only {table.classes[table.values.index(present[0])]!r}" if present else "no class"
+    absent = [k for k, value in enumerate(table.values) if value not in counts.values]
+    if len(table.values) - len(absent) < 2:
+        used = sorted(set(table.values) & set(counts.values))
+        ignored = sorted(table.ignored & set(counts.values))
         raise UserError(
-            f"{only} occurs in the label files ({counts.files[0]} and {len(counts.files) - 1} "
-            f"others): their values are {_ranges(counts.values)}, of which "
-            f"{_ranges(sorted(table.ignored))} are ignored. "
-            + _to_name("a value that is a class", classes_file)
+            f"{counts.files[0]} and {len(counts.files) - 1} others have pixels of "
+            f"{len(used)} of {len(table.classes)} classes only: values {_ranges(used)}, and "
+            f"{_ranges(ignored)} ignored; "
+            + _to_name(ignored or [table.values[absent[0]]], table.classes[absent[0]], classes_file)
         )
 
 
@@ -174,37 +175,32 @@ def _remedy(
         if classes_file is None:
             shift = "set reduce_zero_label=True in the data sets"
         else:
-            shift = f"put a first line `ignore` (or the name of the value 0) into {classes_file}"
+            shift = f"put a first line `ignore`, or the name of the value 0, into {classes_file}"
         if 0 not in counts.values:
-            return f"The value 0 never occurs, so labels seem to count from 1: {shift}"
-        return (
-            f"If labels count from 1 and 0 is no label, {shift}; "
-            f"{_to_ignore(unknown, classes_file)}"
-        )
+            return f"as 0 never occurs, labels seem to count from 1: {shift}"
+        return f"{_to_ignore(unknown, classes_file)}; if 0 does and labels count from 1, {shift}"
     if len(unknown) <= 2:
-        return _capital(_to_ignore(unknown, classes_file)) + "; " + _to_name("if not", classes_file)
-    return _capital(_to_name("so many values need names", classes_file))
+        return f"{_to_ignore(unknown, classes_file)}; {_to_name(unknown, 'name', classes_file)}"
+    return _to_name(unknown, "name", classes_file)
 
 
 def _to_ignore(values: Sequence[int], classes_file: str | Path | None) -> str:
-    names = " and ".join(map(str, values))
+    means = " and ".join(map(str, values)) + (" means" if len(values) == 1 else " mean")
     if classes_file is None:
-        return f"if {names} means no label, write 255 in its place into the label files"
+        return f"if {means} no label, write 255 there in the label files"
     lines = " and ".join(f"`{value}: ignore`" for value in values)
-    return f"if {names} means no label, add the line {lines} to {classes_file}"
+    return f"if {means} no label, add {lines} to {classes_file}"
 
 
-def _to_name(what: str, classes_file: str | Path | None) -> str:
+def _to_name(values: Sequence[int], name: str, classes_file: str | Path | None) -> str:
     if classes_file is None:
         return (
-            f"{what}: these are not the data set's own label files; a folder of yours with a "
-            "classes.txt trains with --data DIR"
+            "where these are not the data set's own label files, name their values in a "
+            f"{CLASSES_FILE} and give the folder as --data DIR"
         )
-    return f"{what}: name each value in {classes_file}, in lines `value: name`"
-
-
-def _capital(text: str) -> str:
-    return text[0].upper() + text[1:]
+    if len(values) == 1:
+        return f"if {values[0]} is a class, add `{values[0]}: {name}` to {classes_file}"
+    return f"where they are classes, name them in {classes_file} by lines `value: name`"
 
 
 def _ranges(values: Sequence[int]) -> str:

@@ -13,7 +13,7 @@ from mmengine.logging import print_log
 from mmengine.registry import DATASETS, DefaultScope
 from mmseg.datasets import BaseSegDataset
 
-from vitdet.datasets.label_files import mmseg_lookup
+from vitdet.datasets.label_files import mmseg_lookup, read_palette
 from vitdet.datasets.label_table import CLASSES_FILE, IGNORED, Colour, LabelTable, numbered_table
 from vitdet.datasets.semantic_check import LabelCounts, check_values, count_values, name_values
 from vitdet.datasets.semantic_folder import SemanticFolder, find_semantic, pair_files, read_table
@@ -96,8 +96,10 @@ def complete_semantic(config: Config, nodes: Nodes, classes: Sequence[str] | Non
         names = [one.name for one in sets]
         report = label_report(dict(zip(names, counts, strict=True)), table)
         print_log(report, logger="current")
+    palette = _palette(sets[0], table)
     for _, node in nodes:
-        node["metainfo"] = dict(node.get("metainfo") or {}, classes=table.classes)
+        stated = node.get("metainfo") or {}
+        node["metainfo"] = {**palette, **stated, "classes": table.classes}
     check_outputs(config, len(table.classes))
     return list(table.classes)
 
@@ -163,6 +165,15 @@ def _table_of_values(classes_file: Path, counts: Sequence[LabelCounts]) -> Label
         level=logging.WARNING,
     )
     return numbered_table(classes)
+
+
+def _palette(labelled: _LabelledSet, table: LabelTable) -> dict[str, list[Colour]]:
+    """Colours of the classes to draw them in, where the data has some that mmseg does not know."""
+    if labelled.classes_file is None:
+        return {}
+    of_values = read_palette(labelled.pairs[0][1])
+    palette = table.palette or (of_values and [of_values[value] for value in table.values])
+    return {"palette": palette} if palette else {}
 
 
 def _mmseg_set(part: str, node: Any, scope: str, ignored: int) -> _LabelledSet:

@@ -23,18 +23,21 @@ def heads_of(config: Config) -> list[tuple[str, Any]]:
 
 
 def ignored_label(config: Config) -> int:
-    """The label that all heads ignore and that fills the borders of a batch.
+    """The label that heads and metrics ignore and that fills the borders of a batch.
 
     Raises:
-        UserError: the config names different ones; a loss would fail at the first such pixel.
+        UserError: the config names different ones; one of them would fail at such a pixel.
     """
-    found = {path: head.get("ignore_index", IGNORED) for path, head in heads_of(config)}
-    found = {f"{path}.ignore_index": label for path, label in found.items() if label is not None}
+    parts = heads_of(config)
+    for key in ("val_evaluator", "test_evaluator"):
+        evaluator = config.get(key) or []
+        parts += [(key, one) for one in ([evaluator] if "type" in evaluator else evaluator)]
+    found = {f"{path}.ignore_index": node.get("ignore_index", IGNORED) for path, node in parts}
     preprocessor = config["model"].get("data_preprocessor") or {}
     found["model.data_preprocessor.seg_pad_val"] = preprocessor.get("seg_pad_val", IGNORED)
     if len(set(found.values())) > 1:
         stated = ", ".join(f"{key} {label}" for key, label in found.items())
-        raise UserError(f"labels to ignore have to be one and the same, not {stated}")
+        raise UserError(f"the label to ignore has to be one and the same everywhere, not {stated}")
     return next(iter(found.values()))
 
 

@@ -30,9 +30,15 @@ def label_report(splits: Mapping[str, LabelCounts], table: LabelTable) -> str:
     if len(shown) < len(order):
         others = [table.values[label] for label in order[_MAX_ROWS:]]
         text.add_row(f"{len(others)} others", "", *_figures(splits, others))
-    ignored = sorted(table.ignored & {v for counts in splits.values() for v in counts.values})
+    there = {value for counts in splits.values() for value in counts.values}
+    ignored = sorted(table.ignored & there)
     text.add_row("ignored", some(ignored, limit=3), *_figures(splits, ignored))
     notes = [note for name, counts in splits.items() for note in _notes(name, counts, table)]
+    if 0 in ignored and table.values[0] == 1 and table.values[-1] not in there:
+        notes.append(
+            f"0 is ignored and {table.values[-1]} never occurs: labels that count from 0 look like "
+            "this, for which reduce_zero_label is False, and no first line is `ignore`"
+        )
     named = [name for name in table.classes if name.lower() in _NO_CLASS]
     if named:
         notes.append(
