@@ -38,7 +38,7 @@ def test_one_label_is_ignored_everywhere(tmp_path: Path) -> None:
 def test_two_classes_have_two_outputs_or_a_sigmoid(tmp_path: Path) -> None:
     assert "out_channels" not in load(tmp_path, (0, 1)).model.decode_head
     one = dict(model__decode_head__out_channels=1)
-    with pytest.raises(UserError, match=r"out_channels is 1, .* loss_decode\.use_sigmoid=True"):
+    with pytest.raises(UserError, match=r"out_channels is 1, .*loss_decode\.use_sigmoid=True"):
         load(tmp_path, (0, 1), **one)
     config = load(tmp_path, (0, 1), **one, model__decode_head__loss_decode__use_sigmoid=True)
     assert config.model.decode_head.out_channels == 1
