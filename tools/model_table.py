@@ -122,7 +122,10 @@ def multiply_adds(model: nn.Module, height: int, width: int) -> int | None:
             return counter.get_total_flops() // 2
         if isinstance(model, SetPredictor):
             model.requires_grad_(False)  # the counter cannot follow views of parameters that do
-            model.decode(image)
+            decoded = model.decode(image)
+            if getattr(model, "mask_head", None) is not None:  # one mask for each query
+                queries = torch.arange(decoded.logits.shape[2], device="meta")
+                model.masks(decoded, torch.zeros_like(queries), queries)
             return counter.get_total_flops() // 2
         maps = model.backbone(image)
         if getattr(model, "neck", None) is not None:

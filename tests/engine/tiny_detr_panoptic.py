@@ -11,7 +11,6 @@ model.merge(
     dict(
         backbone=dict(
             arch="resnet18",
-            has_dilated_c5=True,
             base_channels=8,
             has_frozen_norm=False,
             frozen_stages=-1,
@@ -22,7 +21,6 @@ model.merge(
         num_decoder_layers=2,
         feedforward_channels=64,
         dropout=0.0,
-        criterion=dict(mask_weight=20.0, dice_weight=5.0),
         panoptic_threshold=0.25,
     )
 )
@@ -38,8 +36,9 @@ train_dataloader.update(num_workers=0, persistent_workers=False)
 for loader in (val_dataloader, test_dataloader):
     loader["dataset"]["pipeline"][1].update(scale=(64, 64))
     loader.update(num_workers=0, persistent_workers=False)
-train_cfg.update(max_epochs=12, val_interval=12)
+train_cfg.update(max_epochs=10, val_interval=10)
 optim_wrapper["optimizer"].update(lr=1e-3)
 optim_wrapper.update(paramwise_cfg=None)
 default_hooks["logger"].update(interval=1)
+log_processor.update(window_size=1)
 randomness = dict(seed=0)
