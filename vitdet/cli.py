@@ -123,8 +123,8 @@ def _add_config_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--data",
         metavar="DIR",
-        help="other data: a COCO-format folder (a panoptic one for panoptic configs), or "
-        "folders of images by class",
+        help="other data: a COCO-format folder (a panoptic one for panoptic configs), folders of "
+        "images by class, or images/ and masks/ for segmentors",
     )
     parser.add_argument(
         "--backbone",

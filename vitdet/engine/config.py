@@ -7,11 +7,12 @@ from typing import Any
 from mmengine.config import Config
 
 from vitdet.engine.config_backbone import swap_backbone
-from vitdet.engine.config_data import complete_data, parts_of, use_folder
+from vitdet.engine.config_data import complete_data, use_folder
 from vitdet.engine.config_file import read_config
 from vitdet.engine.config_model import set_in_channels, set_num_classes
 from vitdet.engine.config_options import TOP_LEVEL_KEYS, apply_options
 from vitdet.engine.config_panoptic import is_panoptic, set_num_thing_classes
+from vitdet.engine.config_parts import parts_of
 
 
 def load_config(

@@ -2,18 +2,15 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from mmdet.datasets import CocoPanopticDataset
 from mmengine.config import Config
 
 from vitdet.datasets.panoptic_check import check_panoptic
 from vitdet.datasets.panoptic_files import find_panoptic, panoptic_classes, read_panoptic
+from vitdet.engine.config_parts import Part
 from vitdet.engine.config_types import class_of, parameters_of
 from vitdet.errors import UserError
-
-Part = tuple[str, Any, Sequence[Any]]
-"""Name of a part ("train", "val", "test"), its dataset node and its evaluator nodes."""
 
 
 def is_panoptic(parts: Sequence[Part], scope: str) -> bool:

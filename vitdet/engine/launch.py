@@ -8,7 +8,7 @@ from mmengine.config import Config
 from mmengine.dist import is_main_process
 
 from vitdet.device import use_device
-from vitdet.engine.config_data import datasets_of, evaluators_of
+from vitdet.engine.config_parts import datasets_of, evaluators_of
 from vitdet.engine.config_tta import SCALES, use_tta
 from vitdet.engine.pictures import DrawPredictions, draw_sample_sheet
 from vitdet.engine.runner import Runner
