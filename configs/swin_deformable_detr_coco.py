@@ -4,7 +4,7 @@ No figure is published for this pair; by the same recipe ResNet-50 reaches box A
 Images need at least 300 places on their maps for the 300 proposals: 160x160 pixels.
 
     tools/dist_train.sh configs/swin_deformable_detr_coco.py 16
-    python tools/train.py configs/swin_deformable_detr_coco.py --data path/to/my_data --auto-scale-lr
+    python tools/train.py configs/swin_deformable_detr_coco.py --data my_data --auto-scale-lr
 """
 
 from mmengine.config import read_base

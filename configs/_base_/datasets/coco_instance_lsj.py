@@ -1,7 +1,7 @@
-"""COCO 2017 instances with large-scale jittering, scaled by 0.1 to 2; `--data DIR` points elsewhere.
+"""COCO 2017 instances with large-scale jittering; `--data DIR` points elsewhere.
 
 Ghiasi et al. 2021 (arXiv:2012.07177), as Mask2Former uses it (arXiv:2112.01527, sec. 4.1): images
-fitted into 1024 pixels, scaled, and cropped to 1024 or, by the model, padded to it.
+fitted into 1024 pixels, scaled by 0.1 to 2, and cropped to 1024 or, by the model, padded to it.
 """
 
 from mmengine.config import read_base
