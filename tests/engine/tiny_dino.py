@@ -38,7 +38,7 @@ for loader in (val_dataloader, test_dataloader):
     loader["dataset"]["pipeline"][1].update(scale=(64, 64))
     loader.update(num_workers=0, persistent_workers=False)
 train_cfg.update(max_epochs=10, val_interval=10)
-optim_wrapper["optimizer"].update(lr=1e-2)
+optim_wrapper["optimizer"].update(lr=3e-3)
 default_hooks["logger"].update(interval=1)
 randomness = dict(seed=0)
 visualizer.update(name="tiny_dino")  # else it would write to the folder of an earlier run

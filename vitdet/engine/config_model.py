@@ -64,16 +64,18 @@ def _set_class_weights(path: str, node: Any, num_classes: int) -> None:
 
     A stated list of another length is taken over where it weighs all classes alike.
     """
-    loss = node.setdefault("loss_cls", {})
-    stated = loss.get("class_weight") or [1.0, 0.1]
-    if len(stated) == num_classes + 1:
+    loss = node.get("loss_cls")
+    if loss is None:
         return
-    if len(set(stated[:-1])) > 1:
+    *weights, no_object = loss.get("class_weight") or (1.0, 0.1)
+    if len(set(weights)) == 1:
+        weights = weights[:1] * num_classes
+    if len(weights) != num_classes:
         raise UserError(
-            f"{path}.loss_cls.class_weight weighs {len(stated) - 1} classes and no object, but the "
+            f"{path}.loss_cls.class_weight weighs {len(weights)} classes and no object, but the "
             f"training data has {num_classes} classes; give {num_classes + 1} numbers"
         )
-    loss["class_weight"] = [*stated[:1] * num_classes, stated[-1]]
+    loss["class_weight"] = [*weights, no_object]
 
 
 def _nodes_with_num_classes(node: Any, path: str, scope: str) -> Iterator[tuple[str, Any]]:
@@ -88,6 +90,19 @@ def _nodes_with_num_classes(node: Any, path: str, scope: str) -> Iterator[tuple[
     elif isinstance(node, Sequence) and not isinstance(node, str):
         for index, item in enumerate(node):
             yield from _nodes_with_num_classes(item, f"{path}.{index}", scope)
+
+
+def limit_results(config: Config, num_classes: int) -> None:
+    """Let a model of queries give no more results than it has queries times classes, in place.
+
+    mmdet takes the best of these, and fails where there are fewer than it is to take.
+    """
+    model = config["model"]
+    num_queries = model.get("num_queries") or (model.get("panoptic_head") or {}).get("num_queries")
+    test_cfg = model.get("test_cfg") or {}
+    for name in ("max_per_img", "max_per_image"):
+        if num_queries and test_cfg.get(name):
+            test_cfg[name] = min(test_cfg[name], num_queries * num_classes)
 
 
 def set_in_channels(config: Config) -> None:
