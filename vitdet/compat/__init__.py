@@ -8,6 +8,7 @@ from vitdet.compat import (
     checkpoint_loading,
     checkpoint_saving,
     cpu_amp,
+    deformable_attention,
     distributed_without_gpu,
     mmcv_ext,
     package_paths,
@@ -24,3 +25,4 @@ def install() -> None:
     checkpoint_saving.install()
     distributed_without_gpu.install()
     cpu_amp.install()
+    deformable_attention.install()
