@@ -1,0 +1,22 @@
+"""AdamW for 80,000 steps of 16 images, as PVT's Semantic FPNs are trained.
+
+Wang et al. 2021 (arXiv:2102.12122), section 5.3: lr and weight decay 1e-4, polynomial decay of
+power 0.9.
+"""
+
+from mmengine.optim import OptimWrapper, PolyLR
+from mmengine.runner import IterBasedTrainLoop, TestLoop, ValLoop
+from torch.optim import AdamW
+
+train_cfg = dict(type=IterBasedTrainLoop, max_iters=80_000, val_interval=8_000)
+val_cfg = dict(type=ValLoop)
+test_cfg = dict(type=TestLoop)
+
+optim_wrapper = dict(
+    type=OptimWrapper, optimizer=dict(type=AdamW, lr=1e-4, weight_decay=1e-4)
+)
+param_scheduler = [
+    dict(type=PolyLR, eta_min=0.0, power=0.9, by_epoch=False, begin=0, end=80_000),
+]
+# Used with --auto-scale-lr only: the learning rate above belongs to 8 GPUs of 2 images.
+auto_scale_lr = dict(enable=False, base_batch_size=16)
