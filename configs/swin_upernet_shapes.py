@@ -31,8 +31,7 @@ model.merge(
             window_size=5,
             drop_path_rate=0.0,
         ),
-        data_preprocessor=dict(size=(160, 160)),
-        decode_head=dict(channels=64, dropout_ratio=0.0, norm_cfg=norm),
+        decode_head=dict(channels=48, dropout_ratio=0.0, norm_cfg=norm),
         auxiliary_head=dict(channels=48, dropout_ratio=0.0, norm_cfg=norm),
     )
 )
