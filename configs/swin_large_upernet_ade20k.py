@@ -11,9 +11,7 @@ from mmengine.config import read_base
 with read_base():
     from .swin_upernet_ade20k import *
 
-published = dict(
-    miou=52.1, num_classes=150, size=(640, 640), source="microsoft/Swin-Transformer"
-)
+published = dict(miou=52.1, num_classes=150, size=(640, 640), source="microsoft/Swin-Transformer")
 
 model["backbone"].update(arch="large")
 model["backbone"]["init_cfg"].update(
