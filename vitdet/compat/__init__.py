@@ -11,6 +11,7 @@ from vitdet.compat import (
     distributed_without_gpu,
     mmcv_ext,
     package_paths,
+    segmentor_batches,
     torchvision_mismatch,
 )
 
@@ -24,3 +25,4 @@ def install() -> None:
     checkpoint_saving.install()
     distributed_without_gpu.install()
     cpu_amp.install()
+    segmentor_batches.install()
