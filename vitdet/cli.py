@@ -123,7 +123,7 @@ def _add_config_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--data",
         metavar="DIR",
-        help="other data: a COCO-format folder, or folders of images by class",
+        help="other data: a COCO-format folder, folders of images by class, or images/ and masks/",
     )
     parser.add_argument(
         "--backbone",

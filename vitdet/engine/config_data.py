@@ -9,6 +9,11 @@ from mmengine.config import Config
 from vitdet.datasets.coco_check import check_coco
 from vitdet.datasets.coco_files import find_coco, read_categories
 from vitdet.datasets.image_folder import find_splits
+from vitdet.engine.config_data_semantic import (
+    complete_semantic,
+    is_semantic,
+    use_semantic_folder,
+)
 from vitdet.engine.config_types import class_of
 from vitdet.errors import UserError
 
@@ -21,10 +26,14 @@ def datasets_of(config: Config) -> Iterator[tuple[str, Any]]:
         loader = config.get(f"{part}_dataloader")
         if loader is None:
             continue
-        node = loader["dataset"]
-        while "dataset" in node:
-            node = node["dataset"]
-        yield part, node
+        for node in _unwrapped(loader["dataset"]):
+            yield part, node
+
+
+def _unwrapped(node: Any) -> list[Any]:
+    if "datasets" in node:  # ConcatDataset
+        return [one for several in node["datasets"] for one in _unwrapped(several)]
+    return _unwrapped(node["dataset"]) if "dataset" in node else [node]
 
 
 def evaluators_of(config: Config, part: str) -> list[Any]:
@@ -36,21 +45,26 @@ def evaluators_of(config: Config, part: str) -> list[Any]:
 
 
 def use_folder(config: Config, folder: str | Path) -> None:
-    """Point every loader and evaluator at a folder, in place: of COCO's format, or of a
-    classifier's, where each class has a folder of images.
+    """Point every loader and evaluator at a folder, in place: of COCO's format, of a classifier's,
+    where each class has a folder of images, or of a segmentor's, of images and label files.
 
-    In the former case they become our `CocoDataset` and `CocoMetric`, whatever they were: mmdet's
+    In the first case they become our `CocoDataset` and `CocoMetric`, whatever they were: mmdet's
     take the order of classes from each file by itself, and generated data sets have no other
     folder.
 
     Raises:
-        UserError: no annotation files, or no class folders, are found in `folder`.
+        UserError: no such files or folders are found in `folder`.
     """
+    nodes = list(datasets_of(config))
+    if is_semantic(nodes, config["default_scope"]):
+        evaluators = [one for part in PARTS for one in evaluators_of(config, part)]
+        use_semantic_folder(config, nodes, evaluators, folder)
+        return
     if _tells_classes(config):
         _use_image_folder(config, folder)
         return
     found = find_coco(Path(folder))
-    for part, node in datasets_of(config):
+    for part, node in nodes:
         ann_file, image_dir = (
             (found.train_ann_file, found.train_images)
             if part == "train"
@@ -84,6 +98,8 @@ def complete_data(config: Config) -> list[str]:
             prepare(node["data_root"])
 
     classes = next((list(n["metainfo"]["classes"]) for _, n in nodes if _states_classes(n)), None)
+    if is_semantic(nodes, config["default_scope"]):
+        return complete_semantic(config, nodes, classes)
     if _tells_classes(config):
         return _complete_image_classes(config, classes)
     checked = set()
