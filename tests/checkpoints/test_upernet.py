@@ -41,7 +41,9 @@ def loaded(request: pytest.FixtureRequest) -> tuple[Fixture, nn.Module]:
     fixture = Fixture(request.param)
     model = build_upernet(fixture)
     report = load_checkpoint(model, {"state_dict": fixture.state_dict(), "meta": {}})
-    layout = {"mmseg": "mmdet"}.get(fixture.meta["layout"], fixture.meta["layout"])  # one and the same
+    layout = {"mmseg": "mmdet"}.get(
+        fixture.meta["layout"], fixture.meta["layout"]
+    )  # one and the same
     assert not report.missing and report.layouts == {"backbone": layout}
     return fixture, model
 
@@ -68,9 +70,7 @@ def test_losses(loaded: tuple[Fixture, nn.Module]) -> None:
     fixture, model = loaded
     for name, images in fixture.inputs().items():
         labels = torch.from_numpy(fixture.values[f"{name}.labels"])
-        samples = [
-            SegDataSample(gt_sem_seg=PixelData(data=one[None].long())) for one in labels
-        ]
+        samples = [SegDataSample(gt_sem_seg=PixelData(data=one[None].long())) for one in labels]
         losses = model.loss(images, samples)
         assert len(losses) == 4
         for key, value in losses.items():

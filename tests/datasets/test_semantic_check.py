@@ -127,7 +127,9 @@ def test_values_that_are_no_class(files: list[dict[int, int]], messages: list[st
 
 def test_values_of_published_data_sets_have_other_remedies() -> None:
     table = numbered_table(CLASSES)
-    with pytest.raises(UserError, match=r"if 3 means no label, write 255 .* reduce_zero_label=True"):
+    with pytest.raises(
+        UserError, match=r"if 3 means no label, write 255 .* reduce_zero_label=True"
+    ):
         check_values(counts_of({0: 1, 1: 1, 3: 1}), table)
     with pytest.raises(UserError, match=r"not the data set's own label files.*--data DIR"):
         check_values(counts_of({0: 1, 1: 1, 5: 1}), table)
@@ -163,9 +165,7 @@ def test_coco_ids_have_gaps(shared_data: Path, tmp_path: Path) -> None:
         image = masks.parent / "images" / f"{path.stem}.jpg"
         os.symlink(image, tmp_path / "images" / image.name)
     counts = count_values(pair_files(tmp_path / "images", masks))
-    with pytest.raises(
-        UserError, match=r"value (1\d\d), .* name them in c.txt by lines"
-    ):
+    with pytest.raises(UserError, match=r"value (1\d\d), .* name them in c.txt by lines"):
         check_values(counts, numbered_table([f"c{k}" for k in range(81)]), classes_file="c.txt")
     with pytest.raises(UserError, match="no plain numbers of classes"):
         name_values([counts], "classes.txt")

@@ -10,6 +10,7 @@ from vitdet.compat import (
     cpu_amp,
     distributed_without_gpu,
     mmcv_ext,
+    mmseg_warnings,
     package_paths,
     segmentor_batches,
     torchvision_mismatch,
@@ -26,3 +27,4 @@ def install() -> None:
     distributed_without_gpu.install()
     cpu_amp.install()
     segmentor_batches.install()
+    mmseg_warnings.install()
