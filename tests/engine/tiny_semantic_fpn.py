@@ -3,8 +3,9 @@
 from mmengine.config import read_base
 
 with read_base():
-    from .tiny_upernet import *
     from vitdet.configs._base_.models.semantic_fpn import *
+
+    from .tiny_upernet import *
 
 from vitdet.backbones import PyramidVisionTransformerV2
 
