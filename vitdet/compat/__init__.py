@@ -8,6 +8,7 @@ from vitdet.compat import (
     checkpoint_loading,
     checkpoint_saving,
     cpu_amp,
+    deformable_attention,
     distributed_without_gpu,
     mmcv_ext,
     mmseg_warnings,
@@ -28,3 +29,4 @@ def install() -> None:
     cpu_amp.install()
     segmentor_batches.install()
     mmseg_warnings.install()
+    deformable_attention.install()
