@@ -69,7 +69,9 @@ def _add_test(commands: Any) -> None:
     _add_config_arguments(parser)
     parser.add_argument("--work-dir", help="folder for the log (default: work_dirs/<config>_test)")
     parser.add_argument(
-        "--out", help="write predictions in COCO's result format: OUT.bbox.json and OUT.segm.json"
+        "--out",
+        help="write predictions in COCO's result format: OUT.bbox.json and OUT.segm.json, or "
+        "OUT.panoptic.json with its PNGs",
     )
     parser.add_argument(
         "--show-dir", help="folder for pictures of predictions beside the ground truth"
@@ -189,7 +191,7 @@ def _test(arguments: argparse.Namespace) -> None:
 
 
 def _predict(arguments: argparse.Namespace) -> None:
-    from vitdet.inference import predict_files
+    from vitdet.prediction_files import predict_files
 
     predict_files(
         arguments.checkpoint,

@@ -50,10 +50,11 @@ def load_checkpoint(
         model: receives the weights.
         path_or_state_dict: file, URL, or what such a file holds.
         prefix: load only what stands under it, e.g. "backbone".
-        new_classes: leave the layers whose number of classes differs as they are, to fine-tune.
-        classes: names of the model's classes. Models that predict sets then get the rows of classes
-            that the checkpoint has too, wherever they stand in it; with `new_classes` the others
-            stay fresh.
+        new_classes: leave the layers whose number of classes differs as they are, to fine-tune,
+            and parts that the file's smaller model lacks, such as DETR's mask head.
+        classes: names of the model's classes. Models that predict sets or classes of pixels then
+            get the rows of classes that the checkpoint has too, wherever they stand in it; with
+            `new_classes` the others stay fresh.
         map_location: as in `torch.load`.
         source: what messages call a checkpoint that is not given as a path.
 
@@ -200,6 +201,7 @@ def _convert_our_modules(
         state |= {prefix + key: value for key, value in converted.state.items()}
         report.ignored += [prefix + key for key in converted.ignored]
         report.resized += [prefix + key for key in resized]
+        report.fresh += [prefix + key for key in _added(converted.state, family, target, names)]
         optional |= {prefix + key for key in target if family.optional(converted.state, key)}
     return state, optional
 
@@ -248,6 +250,13 @@ def _drop_spare(converted: Converted, family: Family, target: StateDict) -> None
     for key in spare:
         del converted.state[key]
     converted.ignored += spare
+
+
+def _added(state: StateDict, family: Family, target: StateDict, names: ClassNames) -> list[str]:
+    """Entries of a part that the checkpoint's smaller model lacks, if training may add it."""
+    if not names.may_be_new or any(re.match(family.addable, key) for key in state):
+        return []
+    return [key for key in target if re.match(family.addable, key)]
 
 
 def _carry_classes(
@@ -304,7 +313,7 @@ def _match_shapes(
 ) -> dict[str, Tensor]:
     """Sort every entry into the report and return those that go into the model."""
     target = model.state_dict()
-    report.missing += [key for key in target if key not in state]
+    report.missing += [key for key in target if key not in state and key not in report.fresh]
     report.unexpected += [key for key in state if key not in target]
     accepted = {}
     for key in (key for key in target if key in state):

@@ -97,7 +97,7 @@ def _image_size(path: str) -> tuple[int, int]:
         with Image.open(path) as image:
             width, height = image.size
             turned = image.getexif().get(_ORIENTATION, 1) >= 5
-            image.draft("L", (width // 8, height // 8))  # JPEG is then decoded at an eighth
+            image.draft("L", (1, 1))  # JPEG is then decoded at an eighth
             image.load()
     except FileNotFoundError:
         raise UserError(f"image not found: {path}") from None

@@ -6,6 +6,7 @@ from typing import Any
 from mmengine.config import Config
 
 from vitdet.datasets.label_table import IGNORED
+from vitdet.engine.config_parts import evaluators_of
 from vitdet.engine.config_types import class_of, parameters_of
 from vitdet.errors import UserError
 
@@ -29,9 +30,8 @@ def ignored_label(config: Config) -> int:
         UserError: the config names different ones; one of them would fail at such a pixel.
     """
     parts = heads_of(config)
-    for key in ("val_evaluator", "test_evaluator"):
-        evaluator = config.get(key) or []
-        parts += [(key, one) for one in ([evaluator] if "type" in evaluator else evaluator)]
+    for part in ("val", "test"):
+        parts += [(f"{part}_evaluator", node) for node in evaluators_of(config, part)]
     found = {f"{path}.ignore_index": node.get("ignore_index", IGNORED) for path, node in parts}
     preprocessor = config["model"].get("data_preprocessor") or {}
     found["model.data_preprocessor.seg_pad_val"] = preprocessor.get("seg_pad_val", IGNORED)

@@ -26,13 +26,13 @@ def label_report(splits: Mapping[str, LabelCounts], table: LabelTable) -> str:
     for label in shown:
         value = table.values[label]
         text.add_row(table.classes[label], str(value), *_figures(splits, [value]))
-    text.add_section()
     if len(shown) < len(order):
         others = [table.values[label] for label in order[_MAX_ROWS:]]
         text.add_row(f"{len(others)} others", "", *_figures(splits, others))
     there = {value for counts in splits.values() for value in counts.values}
     ignored = sorted(table.ignored & there)
-    text.add_row("ignored", some(ignored, limit=3), *_figures(splits, ignored))
+    if ignored:
+        text.add_row("ignored", some(ignored, limit=3), *_figures(splits, ignored))
     notes = [note for name, counts in splits.items() for note in _notes(name, counts, table)]
     if 0 in ignored and table.values[0] == 1 and table.values[-1] not in there:
         notes.append(

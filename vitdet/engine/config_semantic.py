@@ -17,22 +17,19 @@ from vitdet.datasets.label_files import mmseg_lookup, read_palette
 from vitdet.datasets.label_table import CLASSES_FILE, IGNORED, Colour, LabelTable, numbered_table
 from vitdet.datasets.semantic_check import LabelCounts, check_values, count_values, name_values
 from vitdet.datasets.semantic_folder import SemanticFolder, find_semantic, pair_files, read_table
+from vitdet.engine.config_parts import Part
 from vitdet.engine.config_segmentor import check_outputs, ignored_label, leave_outputs_open
 from vitdet.engine.config_types import class_of
 from vitdet.engine.label_report import label_report
 from vitdet.errors import UserError
 
-Nodes = Sequence[tuple[str, Any]]  # (part, dataset node)
 
-
-def is_semantic(nodes: Nodes, scope: str) -> bool:
+def is_semantic(parts: Sequence[Part], scope: str) -> bool:
     """Whether the data sets are those of a segmentor."""
-    return any(_is_subclass(class_of(node, scope), BaseSegDataset) for _, node in nodes)
+    return any(_is_subclass(class_of(node, scope), BaseSegDataset) for _, node, _ in parts)
 
 
-def use_semantic_folder(
-    config: Config, nodes: Nodes, evaluators: Sequence[Any], folder: str | Path
-) -> None:
+def use_semantic_folder(config: Config, parts: Sequence[Part], folder: str | Path) -> None:
     """Point data sets and evaluators at a folder of images and label files, in place.
 
     A folder in the layout of the config's own data set, such as ADE20K's, stays that data set
@@ -43,12 +40,18 @@ def use_semantic_folder(
         UserError: see `find_semantic`.
     """
     scope, root = config["default_scope"], Path(folder)
-    if all(_has_own_layout(node, root, scope) for _, node in nodes):
-        for _, node in nodes:
+    if all(_has_own_layout(node, root, scope) for _, node, _ in parts):
+        for _, node, _ in parts:
             node["data_root"] = str(root)
+        name = class_of(parts[0][1], scope).__name__
+        print_log(
+            f"{root} is laid out as {name} and has its classes; a {CLASSES_FILE} there could name "
+            "others",
+            logger="current",
+        )
         return
     found = find_semantic(root)
-    for part, node in nodes:
+    for part, node, _ in parts:
         images, labels = found.train if part == "train" else found.val
         kept = {key: node[key] for key in ("pipeline", "test_mode", "indices") if key in node}
         node.clear()
@@ -60,14 +63,16 @@ def use_semantic_folder(
         )
         _read_labels_by_table(node["pipeline"], scope)
     _read_labels_by_table(config.get("tta_pipeline") or [], scope)
-    for evaluator in evaluators:
+    for evaluator in (one for _, _, evaluators in parts for one in evaluators):
         metrics = evaluator.get("iou_metrics", ["mIoU"])
         evaluator.clear()
         evaluator.update(type="vitdet.evaluation.IoUMetric", iou_metrics=metrics)
     leave_outputs_open(config)
 
 
-def complete_semantic(config: Config, nodes: Nodes, classes: Sequence[str] | None) -> list[str]:
+def complete_semantic(
+    config: Config, parts: Sequence[Part], classes: Sequence[str] | None
+) -> list[str]:
     """Check label files and set class names, in place. Returns the class names.
 
     `classes` are those the config states. Every process of a distributed run needs the names, but
@@ -76,7 +81,7 @@ def complete_semantic(config: Config, nodes: Nodes, classes: Sequence[str] | Non
     Raises:
         UserError: files or classes do not fit; in one line, with the remedy.
     """
-    sets = _labelled_sets(config, nodes, classes)
+    sets = _labelled_sets(config, parts, classes)
     counts = None
     if sets[0].table is None or os.environ.get("LOCAL_RANK", "0") == "0":
         counts = [count_values(one.pairs, colours=one.colours) for one in sets]
@@ -97,7 +102,7 @@ def complete_semantic(config: Config, nodes: Nodes, classes: Sequence[str] | Non
         report = label_report(dict(zip(names, counts, strict=True)), table)
         print_log(report, logger="current")
     palette = _palette(sets[0], table)
-    for _, node in nodes:
+    for _, node, _ in parts:
         stated = node.get("metainfo") or {}
         node["metainfo"] = {**palette, **stated, "classes": table.classes}
     check_outputs(config, len(table.classes))
@@ -118,12 +123,14 @@ class _LabelledSet(NamedTuple):
 
 
 def _labelled_sets(
-    config: Config, nodes: Nodes, classes: Sequence[str] | None
+    config: Config, parts: Sequence[Part], classes: Sequence[str] | None
 ) -> list[_LabelledSet]:
     """One for each data set of the config; val and test are often the same."""
     ignored = ignored_label(config)
     sets: list[_LabelledSet] = []
-    for part, node in nodes:
+    for part, node, evaluators in parts:
+        if evaluators and all(one.get("format_only") for one in evaluators):
+            continue  # predictions are written for a benchmark that keeps its labels
         cls = class_of(node, config["default_scope"])
         if not _is_subclass(cls, BaseSegDataset):
             name = getattr(cls, "__name__", cls)
@@ -204,7 +211,7 @@ def _mmseg_set(part: str, node: Any, scope: str, ignored: int) -> _LabelledSet:
 
 
 def _has_own_layout(node: Any, root: Path, scope: str) -> bool:
-    """Whether `root` is laid out as the node's data set, of classes that mmseg knows, is published.
+    """Whether `root` has the folders of the node's data set, whose classes mmseg knows.
 
     A `classes.txt` says that it is a user's own.
     """
