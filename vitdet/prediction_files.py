@@ -72,10 +72,6 @@ def predict_files(
     print_log(f"{what} are in {out}", logger="current")
 
 
-def _categories(predictor: Predictor) -> list[dict[str, Any]]:
-    return [{"id": number, "name": name} for number, name in enumerate(predictor.class_names, 1)]
-
-
 def _add_to_coco(
     content: dict[str, list], prediction: Prediction, *, image_id: int, path: Path
 ) -> None:

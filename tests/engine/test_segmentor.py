@@ -111,3 +111,36 @@ def test_sliding_windows_take_the_training_crop(recipe: Path, run: Path, data: P
     torch.testing.assert_close(whole[:, :, 64:], parts[1][:, :, 38:])
     both = (parts[0][:, :, 26:] + parts[1][:, :, :38]) / 2
     torch.testing.assert_close(whole[:, :, 26:64], both)
+
+
+def test_fine_tuning_keeps_the_rows_of_known_classes(
+    recipe: Path, run: Path, data: Path, tmp_path: Path
+) -> None:
+    """Started on data whose classes are fewer, in another order, one of them unknown."""
+    old = (data / "classes.txt").read_text().split()
+    new = [old[0], "novelty", *old[:2:-1]]
+    for part in ("images", "masks"):
+        (tmp_path / part).mkdir()
+        for split in ("train", "val"):
+            (tmp_path / part / split).mkdir()
+            for path in sorted((data / part / split).iterdir()):
+                target = tmp_path / part / split / path.name
+                if part == "images":
+                    target.symlink_to(path)
+                else:
+                    with Image.open(path) as labels:
+                        Image.fromarray(np.asarray(labels) % len(new)).save(target)
+    (tmp_path / "classes.txt").write_text("\n".join(new))
+    options = {"load_from": str(run / "last.pth"), "train_cfg.max_iters": 1}
+    options["optim_wrapper.optimizer.lr"] = 0.0
+    folder = train(
+        load_config(recipe, data=tmp_path, options=options), tmp_path / "w", device="cpu"
+    )
+    before, after = (read_checkpoint(path / "last.pth")["state_dict"] for path in (run, folder))
+    layers = [key for key in after if ".conv_seg." in key]
+    assert len(layers) == (4 if recipe.stem == "tiny_upernet" else 2)
+    for key in layers:
+        assert len(after[key]) == len(new) < len(before[key])
+        for row, name in enumerate(new):
+            if name != "novelty":
+                assert torch.equal(after[key][row], before[key][old.index(name)])

@@ -29,7 +29,9 @@ class AugmentedSegmentor(BaseTTAModel):
         sums: list[Tensor] = []
         for view in range(num_views):
             samples = self.module.test_step({key: value[view] for key, value in data.items()})
-            found = [self._probabilities(sample.pop("seg_logits").data) for sample in samples]
+            found = [self._probabilities(sample.seg_logits.data) for sample in samples]
+            for sample in samples:
+                del sample.seg_logits
             if merged:
                 sums = [one.add_(other) for one, other in zip(sums, found, strict=True)]
             else:
