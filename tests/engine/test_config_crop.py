@@ -40,6 +40,6 @@ def test_windows_that_cannot_be() -> None:
     with pytest.raises(UserError, match="mode is 'sliding'; it can be whole or slide"):
         set_crop_size(config(mode="sliding"))
     without = config()
-    del without["train_dataloader"]
+    without.pop("train_dataloader")
     with pytest.raises(UserError, match=r"needs model\.test_cfg\.crop_size"):
         set_crop_size(without)
