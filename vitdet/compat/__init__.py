@@ -11,7 +11,9 @@ from vitdet.compat import (
     deformable_attention,
     distributed_without_gpu,
     mmcv_ext,
+    mmseg_warnings,
     package_paths,
+    segmentor_batches,
     torchvision_mismatch,
 )
 
@@ -25,4 +27,6 @@ def install() -> None:
     checkpoint_saving.install()
     distributed_without_gpu.install()
     cpu_amp.install()
+    segmentor_batches.install()
+    mmseg_warnings.install()
     deformable_attention.install()
