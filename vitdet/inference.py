@@ -23,16 +23,16 @@ from vitdet.checkpoints.embedded_config import (
     embedded_test_pipeline,
 )
 from vitdet.checkpoints.files import read_checkpoint
-from vitdet.datasets.images import read_image
+from vitdet.datasets.images import image_files, read_image
 from vitdet.device import resolve_device
 from vitdet.errors import UserError
 from vitdet.evaluation.rle import encode_masks
+from vitdet.visualization.colours import Colour
 from vitdet.visualization.draw import draw_instances
+from vitdet.visualization.semantic import class_colours, draw_semantic, index_png
 
 ImageLike = str | Path | np.ndarray | Image.Image
 """An image: a file, an array (H, W, 3) of uint8 in RGB order, or a Pillow image."""
-
-IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +49,7 @@ class Prediction:
         semantic: (H, W) class of each pixel, or None.
         panoptic: (H, W) segment of each pixel, class + 1000 * instance, or None.
         source: the image that was given, for `draw`.
+        colours: of each class, where `semantic` is drawn.
     """
 
     boxes: np.ndarray
@@ -60,6 +61,7 @@ class Prediction:
     semantic: np.ndarray | None = None
     panoptic: np.ndarray | None = None
     source: ImageLike | None = dataclasses.field(default=None, repr=False)
+    colours: tuple[Colour, ...] = dataclasses.field(default=(), repr=False)
 
     def filter(self, score: float) -> "Prediction":
         """The same without the objects scored below `score`."""
@@ -75,16 +77,17 @@ class Prediction:
     def draw(self, image: ImageLike | None = None, *, scale: float = 1) -> Image.Image:
         """Draw the objects onto `image`, by default the one that was given to the predictor.
 
-        `scale` is the picture's size over the image's. Raises UserError if there is no image, or
-        if it has another size.
+        A map of classes is laid over it, with a legend below. `scale` is the picture's size over
+        the image's. Raises UserError if there is no image, or if it has another size.
         """
-        image = self.source if image is None else image
-        if image is None:
-            raise UserError("this prediction does not know its image: give it to draw()")
-        pixels = read_image(image) if isinstance(image, str | Path) else _as_array(image)
-        if pixels.shape[:2] != self.image_size:
-            raise UserError(
-                f"the image is {_by(pixels.shape)}, the prediction is for {_by(self.image_size)}"
+        pixels = self.pixels(image)
+        if self.semantic is not None and not len(self.boxes):
+            return draw_semantic(
+                pixels,
+                self.semantic,
+                class_names=self.class_names,
+                colours=self._colours(),
+                scale=scale,
             )
         return draw_instances(
             pixels,
@@ -95,6 +98,30 @@ class Prediction:
             masks=self.masks,
             scale=scale,
         )
+
+    def pixels(self, image: ImageLike | None = None) -> np.ndarray:
+        """(H, W, 3) RGB pixels of `image` or of the one that was given. Raises as `draw`."""
+        image = self.source if image is None else image
+        if image is None:
+            raise UserError("this prediction does not know its image: give it to draw()")
+        pixels = read_image(image) if isinstance(image, str | Path) else _as_array(image)
+        if pixels.shape[:2] != self.image_size:
+            raise UserError(
+                f"the image is {_by(pixels.shape)}, the prediction is for {_by(self.image_size)}"
+            )
+        return pixels
+
+    def semantic_image(self) -> Image.Image:
+        """The map of classes as a palette image: the value of a pixel is its class.
+
+        Saved as PNG it loads back as a label file. Raises UserError if the model gives no map.
+        """
+        if self.semantic is None:
+            raise UserError("the model gives no class of each pixel: there is no map to write")
+        return index_png(self.semantic, self._colours())
+
+    def _colours(self) -> Sequence[Colour]:
+        return self.colours or class_colours({"classes": self.class_names})
 
     def to_coco(
         self, *, image_id: int, category_ids: Sequence[int] | None = None
@@ -151,9 +178,10 @@ class Predictor:
             model = embedded_model(config, trusted_modules=trusted)
             pipeline = embedded_test_pipeline(config, trusted_modules=trusted)
             scope = embedded_scope(config, trusted_modules=trusted)
-            self.class_names = _class_names(content)
+            meta = _dataset_meta(content)
         except UserError as error:
             raise UserError(f"{checkpoint}: {error}") from error
+        self.class_names, self._colours = meta["classes"], class_colours(meta)
         with DefaultScope.overwrite_default_scope(scope):
             self.model = MODELS.build(model)
             self._reader, self._transforms = _split_pipeline(pipeline)
@@ -185,7 +213,7 @@ class Predictor:
                 {key: [one[key] for one in packed] for key in ("inputs", "data_samples")}
             )
             for image, sample in zip(batch, samples, strict=True):
-                yield to_prediction(sample, self.class_names, source=image)
+                yield to_prediction(sample, self.class_names, colours=self._colours, source=image)
 
     def _prepare(self, image: ImageLike) -> dict[str, Any]:
         """Read an image and apply the test transforms."""
@@ -210,7 +238,11 @@ class Predictor:
 
 
 def to_prediction(
-    sample: BaseDataElement, class_names: Sequence[str], *, source: ImageLike | None = None
+    sample: BaseDataElement,
+    class_names: Sequence[str],
+    *,
+    colours: Sequence[Colour] = (),
+    source: ImageLike | None = None,
 ) -> Prediction:
     """Convert a data sample of mmdet or mmseg, as a model's `predict` returns it.
 
@@ -234,6 +266,7 @@ def to_prediction(
         semantic=None if semantic is None else _numpy(next(iter(semantic.values())))[0],
         panoptic=None if panoptic is None else _numpy(panoptic.sem_seg)[0],
         source=source,
+        colours=tuple(colours),
     )
 
 
@@ -264,11 +297,12 @@ def predict_files(
 
     `out` receives a drawing of each image under its own name and `predictions.json` in COCO's
     format: images, categories, and annotations with a score. Objects below `score_threshold` are
-    left out.
+    left out. Where the model gives the class of each pixel, `masks` receives these maps as palette
+    PNG and `classes.txt` what their values mean, as label files for training have it.
 
     Raises UserError as `Predictor` does, and if there is no image.
     """
-    paths = list(_image_files(images))
+    paths = list(image_files(images))
     predictor = Predictor(checkpoint, device)
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
@@ -283,6 +317,9 @@ def predict_files(
         (prediction,) = predictor(path)
         prediction = prediction.filter(score_threshold)
         prediction.draw().save(out / name)
+        if prediction.semantic is not None:
+            (out / "masks").mkdir(exist_ok=True)
+            prediction.semantic_image().save(out / "masks" / name)
         height, width = prediction.image_size
         content["images"].append(
             {"id": image_id, "file_name": str(path), "height": height, "width": width}
@@ -291,12 +328,14 @@ def predict_files(
             width, height = entry["bbox"][2:]
             entry |= {"id": len(content["annotations"]) + 1, "area": width * height, "iscrowd": 0}
             content["annotations"].append(entry)
-    (out / "predictions.json").write_text(json.dumps(content))
-    print_log(
-        f"{len(content['annotations'])} objects in {len(paths)} images: drawings and "
-        f"predictions.json are in {out}",
-        logger="current",
-    )
+    if prediction.semantic is not None and not content["annotations"]:
+        (out / "classes.txt").write_text("".join(f"{name}\n" for name in predictor.class_names))
+        what = f"classes of all pixels in {len(paths)} images: drawings, masks/ and classes.txt"
+    else:
+        (out / "predictions.json").write_text(json.dumps(content))
+        number = len(content["annotations"])
+        what = f"{number} objects in {len(paths)} images: drawings and predictions.json"
+    print_log(f"{what} are in {out}", logger="current")
 
 
 def _split_pipeline(pipeline: Sequence[Any]) -> tuple[LoadImageFromFile, Compose]:
@@ -310,11 +349,12 @@ def _split_pipeline(pipeline: Sequence[Any]) -> tuple[LoadImageFromFile, Compose
     return reader, Compose([one for one in others if not isinstance(one, LoadAnnotations)])
 
 
-def _class_names(checkpoint: dict[str, Any]) -> tuple[str, ...]:
+def _dataset_meta(checkpoint: dict[str, Any]) -> dict[str, Any]:
+    """What the checkpoint says about its data; it has `classes`."""
     meta = checkpoint["meta"].get("dataset_meta") or {}
     for key in ("classes", "CLASSES"):  # mmengine's releases differ in case
         if key in meta:
-            return tuple(meta[key])
+            return {**meta, "classes": tuple(meta[key])}
     raise UserError("the checkpoint carries no class names (meta.dataset_meta.classes)")
 
 
@@ -329,17 +369,6 @@ def _as_array(image: np.ndarray | Image.Image) -> np.ndarray:
             f"an array image is (H, W, 3) uint8 in RGB order, not {image.shape} {image.dtype}"
         )
     return image
-
-
-def _image_files(paths: Sequence[str | Path]) -> Iterator[Path]:
-    for path in map(Path, paths):
-        if not path.is_dir():
-            yield path
-            continue
-        inside = sorted(p for p in path.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES)
-        if not inside:
-            raise UserError(f"no images in {path}")
-        yield from inside
 
 
 def _drawing_names(paths: Sequence[Path]) -> list[str]:

@@ -3,17 +3,23 @@
 from vitdet.datasets.coco import CocoDataset
 from vitdet.datasets.image_folder import ImageFolder
 from vitdet.datasets.image_transforms import LoadImage, PackImage, ToPIL
+from vitdet.datasets.label_files import LoadLabels
+from vitdet.datasets.semantic_folder import SemanticFolder
 from vitdet.datasets.shape_images import ShapeImages
 from vitdet.datasets.shapes_dataset import ShapesDataset
+from vitdet.datasets.shapes_semantic import ShapesSemantic
 from vitdet.datasets.torchvision_images import TorchvisionImages
 
 __all__ = [
     "CocoDataset",
     "ImageFolder",
     "LoadImage",
+    "LoadLabels",
     "PackImage",
+    "SemanticFolder",
     "ShapeImages",
     "ShapesDataset",
+    "ShapesSemantic",
     "ToPIL",
     "TorchvisionImages",
 ]

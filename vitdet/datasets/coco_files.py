@@ -60,7 +60,7 @@ def find_coco(root: str | Path) -> CocoFolder:
     if train is None:
         looked_for = "train.json, annotations/instances_train*.json, train/_annotations.coco.json"
         raise UserError(
-            f"no COCO annotations in {root}: looked for {looked_for}; found {_listing(root)}"
+            f"no COCO annotations in {root}: looked for {looked_for}; found {listing(root)}"
         )
     train_images = _find_images(root, train, ("train",))
     val = _find_split(root, _VAL_NAMES, _ANN_PATTERNS)
@@ -212,6 +212,7 @@ def _first_file_names(ann_file: Path, *, limit: int = 50) -> list[str]:
     raise UserError(f"{ann_file} lists no images with a file_name")
 
 
-def _listing(root: Path) -> str:
+def listing(root: Path) -> str:
+    """The first entries of a folder, for a message of one line."""
     entries = sorted(entry.name + "/" * entry.is_dir() for entry in os.scandir(root))
     return some(entries, limit=8) or "an empty folder"
