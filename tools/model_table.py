@@ -3,9 +3,10 @@
     python tools/model_table.py            # write it
     python tools/model_table.py --check    # fail if it is not what the configs give
 
-A config states what is published about it as `published = dict(box_ap=, mask_ap=, miou=, top1=,
-params=, macs=, size=, num_classes=, source=)`: AP and others in percent, parameters in millions,
-multiply-adds in thousand millions for images of `size` (width, height), all of them optional.
+A config states what is published about it as `published = dict(box_ap=, mask_ap=, pq=, miou=,
+top1=, params=, macs=, size=, num_classes=, source=)`: AP and others in percent, parameters in
+millions, multiply-adds in thousand millions for images of `size` (width, height), all of them
+optional.
 """
 
 import argparse
@@ -41,7 +42,13 @@ otherwise. None of the COCO models was trained by us.
 | config | model | backbone | parameters | size | multiply-adds | published accuracy | source |
 |---|---|---|---|---|---|---|---|
 """
-_ACCURACIES = {"box_ap": "box AP", "mask_ap": "mask AP", "miou": "mIoU", "top1": "top-1"}
+_ACCURACIES = {
+    "box_ap": "box AP",
+    "mask_ap": "mask AP",
+    "pq": "PQ",
+    "miou": "mIoU",
+    "top1": "top-1",
+}
 
 
 def main() -> None:

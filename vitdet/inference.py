@@ -1,7 +1,6 @@
 """A checkpoint in, results out."""
 
 import dataclasses
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,6 @@ from typing import Any
 import numpy as np
 import torch
 from mmcv.transforms import Compose, LoadAnnotations, LoadImageFromFile
-from mmengine.logging import print_log
 from mmengine.registry import MODELS, DefaultScope
 from mmengine.structures import BaseDataElement
 from PIL import Image, ImageOps
@@ -23,12 +21,13 @@ from vitdet.checkpoints.embedded_config import (
     embedded_test_pipeline,
 )
 from vitdet.checkpoints.files import read_checkpoint
-from vitdet.datasets.images import image_files, read_image
+from vitdet.datasets.images import read_image
 from vitdet.device import resolve_device
 from vitdet.errors import UserError
 from vitdet.evaluation.rle import encode_masks
 from vitdet.visualization.colours import Colour
 from vitdet.visualization.draw import draw_instances
+from vitdet.visualization.panoptic import draw_panoptic
 from vitdet.visualization.semantic import class_colours, draw_semantic, index_png
 
 ImageLike = str | Path | np.ndarray | Image.Image
@@ -75,13 +74,15 @@ class Prediction:
         )
 
     def draw(self, image: ImageLike | None = None, *, scale: float = 1) -> Image.Image:
-        """Draw the objects onto `image`, by default the one that was given to the predictor.
+        """Draw the objects onto `image`, by default the one that was given to the predictor; where
+        there is a panoptic map, its segments; where there is only a class of each pixel, these,
+        with a legend below.
 
-        A map of classes is laid over it, with a legend below. `scale` is the picture's size over
-        the image's. Raises UserError if there is no image, or if it has another size.
+        `scale` is the picture's size over the image's. Raises UserError if there is no image, or
+        if it has another size.
         """
         pixels = self.pixels(image)
-        if self.semantic is not None and not len(self.boxes):
+        if self.is_semantic:
             return draw_semantic(
                 pixels,
                 self.semantic,
@@ -89,6 +90,8 @@ class Prediction:
                 colours=self._colours(),
                 scale=scale,
             )
+        if self.panoptic is not None:
+            return draw_panoptic(pixels, self.panoptic, class_names=self.class_names, scale=scale)
         return draw_instances(
             pixels,
             self.boxes,
@@ -110,6 +113,11 @@ class Prediction:
                 f"the image is {_by(pixels.shape)}, the prediction is for {_by(self.image_size)}"
             )
         return pixels
+
+    @property
+    def is_semantic(self) -> bool:
+        """Whether the class of each pixel is all that the model gives."""
+        return self.semantic is not None and self.panoptic is None and not len(self.boxes)
 
     def semantic_image(self) -> Image.Image:
         """The map of classes as a palette image: the value of a pixel is its class.
@@ -182,6 +190,7 @@ class Predictor:
         except UserError as error:
             raise UserError(f"{checkpoint}: {error}") from error
         self.class_names, self._colours = meta["classes"], class_colours(meta)
+        self.thing_names = tuple(meta.get("thing_classes", ()))
         with DefaultScope.overwrite_default_scope(scope):
             self.model = MODELS.build(model)
             self._reader, self._transforms = _split_pipeline(pipeline)
@@ -285,59 +294,6 @@ def _classes_as_boxes(
     )
 
 
-def predict_files(
-    checkpoint: str | Path,
-    images: Sequence[str | Path],
-    *,
-    out: str | Path,
-    score_threshold: float = 0.3,
-    device: str | None = None,
-) -> None:
-    """Draw what is found in image files, or folders of them, and write it as json.
-
-    `out` receives a drawing of each image under its own name and `predictions.json` in COCO's
-    format: images, categories, and annotations with a score. Objects below `score_threshold` are
-    left out. Where the model gives the class of each pixel, `masks` receives these maps as palette
-    PNG and `classes.txt` what their values mean, as label files for training have it.
-
-    Raises UserError as `Predictor` does, and if there is no image.
-    """
-    paths = list(image_files(images))
-    predictor = Predictor(checkpoint, device)
-    out = Path(out)
-    out.mkdir(parents=True, exist_ok=True)
-    content: dict[str, list] = {
-        "images": [],
-        "annotations": [],
-        "categories": [
-            {"id": number, "name": name} for number, name in enumerate(predictor.class_names, 1)
-        ],
-    }
-    for image_id, (path, name) in enumerate(zip(paths, _drawing_names(paths), strict=True), 1):
-        (prediction,) = predictor(path)
-        prediction = prediction.filter(score_threshold)
-        prediction.draw().save(out / name)
-        if prediction.semantic is not None:
-            (out / "masks").mkdir(exist_ok=True)
-            prediction.semantic_image().save(out / "masks" / name)
-        height, width = prediction.image_size
-        content["images"].append(
-            {"id": image_id, "file_name": str(path), "height": height, "width": width}
-        )
-        for entry in prediction.to_coco(image_id=image_id):
-            width, height = entry["bbox"][2:]
-            entry |= {"id": len(content["annotations"]) + 1, "area": width * height, "iscrowd": 0}
-            content["annotations"].append(entry)
-    if prediction.semantic is not None and not content["annotations"]:
-        (out / "classes.txt").write_text("".join(f"{name}\n" for name in predictor.class_names))
-        what = f"classes of all pixels in {len(paths)} images: drawings, masks/ and classes.txt"
-    else:
-        (out / "predictions.json").write_text(json.dumps(content))
-        number = len(content["annotations"])
-        what = f"{number} objects in {len(paths)} images: drawings and predictions.json"
-    print_log(f"{what} are in {out}", logger="current")
-
-
 def _split_pipeline(pipeline: Sequence[Any]) -> tuple[LoadImageFromFile, Compose]:
     """The transform that reads an image, and the others without those that read annotations."""
     reader, *others = Compose(pipeline).transforms
@@ -369,17 +325,6 @@ def _as_array(image: np.ndarray | Image.Image) -> np.ndarray:
             f"an array image is (H, W, 3) uint8 in RGB order, not {image.shape} {image.dtype}"
         )
     return image
-
-
-def _drawing_names(paths: Sequence[Path]) -> list[str]:
-    """A file name for each drawing; images of one name in several folders get numbers."""
-    names: list[str] = []
-    for path in paths:
-        name, number = f"{path.stem}.png", 2
-        while name in names:
-            name, number = f"{path.stem}_{number}.png", number + 1
-        names.append(name)
-    return names
 
 
 def _numpy(tensor: torch.Tensor) -> np.ndarray:

@@ -8,9 +8,12 @@ from vitdet.compat import (
     checkpoint_loading,
     checkpoint_saving,
     cpu_amp,
+    deformable_attention,
     distributed_without_gpu,
     mmcv_ext,
+    mmseg_warnings,
     package_paths,
+    segmentor_batches,
     torchvision_mismatch,
 )
 
@@ -24,3 +27,6 @@ def install() -> None:
     checkpoint_saving.install()
     distributed_without_gpu.install()
     cpu_amp.install()
+    segmentor_batches.install()
+    mmseg_warnings.install()
+    deformable_attention.install()

@@ -1,6 +1,7 @@
 """Reading, checking and converting data."""
 
 from vitdet.datasets.coco import CocoDataset
+from vitdet.datasets.coco_panoptic import CocoPanopticDataset, LoadPanopticSegments
 from vitdet.datasets.image_folder import ImageFolder
 from vitdet.datasets.image_transforms import LoadImage, PackImage, ToPIL
 from vitdet.datasets.label_files import LoadLabels
@@ -12,9 +13,11 @@ from vitdet.datasets.torchvision_images import TorchvisionImages
 
 __all__ = [
     "CocoDataset",
+    "CocoPanopticDataset",
     "ImageFolder",
     "LoadImage",
     "LoadLabels",
+    "LoadPanopticSegments",
     "PackImage",
     "SemanticFolder",
     "ShapeImages",

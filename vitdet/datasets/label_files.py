@@ -49,6 +49,16 @@ def read_values(path: str | Path, colours: dict[Colour, int] | None = None) -> n
     return _values_of_colours(pixels[..., :3], colours or {}, path)
 
 
+def read_palette(path: str | Path) -> list[Colour] | None:
+    """(256) RGB colours of a palette PNG, or None of any other file."""
+    with Image.open(path) as image:
+        palette = image.getpalette("RGB")
+    if palette is None:
+        return None
+    colours = list(zip(*[iter(palette)] * 3, strict=True))
+    return colours + [(0, 0, 0)] * (256 - len(colours))
+
+
 def _values_of_colours(
     pixels: np.ndarray, colours: dict[Colour, int], path: str | Path
 ) -> np.ndarray:

@@ -188,7 +188,8 @@ def pair_files(images: str | Path, labels: str | Path) -> list[tuple[Path, Path]
     endings = Counter("" if "" in one else ending for one in found.values() for ending in one)
     if len(endings) > 1:
         (usual, _), *_ = endings.most_common(1)
-        name = min(found, key=lambda name: usual in found[name])  # the odd one, if only some are
+        # The odd one, if only some are: it lacks the usual ending, or has another beside it.
+        name = min(found, key=lambda name: (usual in found[name], -len(found[name])))
         files = some(sorted(path.name for path in found[name].values()))
         raise UserError(
             f"which label file belongs to {image_of[name]}? There is {files}, and the names of "
@@ -197,8 +198,9 @@ def pair_files(images: str | Path, labels: str | Path) -> list[tuple[Path, Path]
     missing = [path for name, path in image_of.items() if name not in found]
     if missing:
         raise UserError(
-            f"{len(missing)} of {len(image_of)} images in {images} have no label file in {labels}: "
-            f"{some((path.name for path in missing), limit=3)}; there are {_content(labels)}"
+            f"{len(missing)} of {len(image_of)} images in {images} have no label file (PNG) in "
+            f"{labels}: {some((path.name for path in missing), limit=3)}; there is "
+            f"{_content(labels)}. Add the label files, or take these images away"
         )
     (ending,) = endings
     return [(path, found[name][ending]) for name, path in sorted(image_of.items())]

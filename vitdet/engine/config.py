@@ -12,6 +12,8 @@ from vitdet.engine.config_data import complete_data, use_folder
 from vitdet.engine.config_file import read_config
 from vitdet.engine.config_model import set_in_channels, set_num_classes
 from vitdet.engine.config_options import TOP_LEVEL_KEYS, apply_options
+from vitdet.engine.config_panoptic import is_panoptic, set_num_thing_classes
+from vitdet.engine.config_parts import parts_of
 
 
 def load_config(
@@ -47,6 +49,8 @@ def load_config(
     apply_options(config, options)
     classes = complete_data(config)
     set_num_classes(config, len(classes), override=data is not None)
+    if is_panoptic(parts_of(config), config["default_scope"]):
+        set_num_thing_classes(config, parts_of(config), override=data is not None)
     set_in_channels(config)
     set_crop_size(config)
     for key in (

@@ -5,6 +5,7 @@ from typing import Any
 
 from mmengine.config import Config
 
+from vitdet.engine.config_parts import datasets_of
 from vitdet.engine.config_types import class_of, parameters_of
 from vitdet.errors import UserError
 
@@ -35,9 +36,7 @@ def set_crop_size(config: Config) -> None:
 
 def _training_crop(config: Config) -> tuple[int, int] | None:
     """(height, width) of the training pipeline's RandomCrop."""
-    node = (config.get("train_dataloader") or {}).get("dataset") or {}
-    while "dataset" in node:
-        node = node["dataset"]
+    node = dict(datasets_of(config)).get("train") or {}
     for step in node.get("pipeline") or ():
         size = step.get("crop_size")
         if size is not None:

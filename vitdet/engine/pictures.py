@@ -63,7 +63,7 @@ def draw_sample_sheet(
     for index in range(min(num_images, len(dataset))):
         data_info = dataset.get_data_info(index)
         (prediction,) = predictor(image_of(data_info))
-        sample = None if prediction.semantic is None else dataset[index]["data_samples"]
+        sample = dataset[index]["data_samples"] if prediction.is_semantic else None
         rows.append(_side_by_side(dataset, data_info, prediction, sample, cell_size=_CELL_SIZE))
     image_grid(rows, titles=_titles(rows[0]), cell_size=_CELL_SIZE).save(target)
 
@@ -88,7 +88,7 @@ def _side_by_side(
     """The pictures of a row. `sample` carries the labels of pixels, if the data set has them."""
     # Small images are enlarged, or their labels could not be read.
     scale = max(1, 320 / prediction.image_size[1])
-    if prediction.semantic is not None:
+    if prediction.is_semantic:
         return _maps_side_by_side(prediction, sample, scale=scale, cell_size=cell_size)
     return [
         draw_ground_truth(data_info, dataset.metainfo["classes"], scale=scale),

@@ -1,6 +1,7 @@
 """Maps of classes: tinted onto an image, explained by a legend, written as index PNG."""
 
 from collections.abc import Mapping, Sequence
+from itertools import count
 from typing import Any, NamedTuple
 
 import cv2
@@ -10,29 +11,32 @@ from PIL import Image, ImageDraw, ImageFont
 from vitdet.visualization.colours import Colour, class_colour
 
 _FONT_SIZES = range(18, 8, -1)
+_BACKGROUND = (70, 70, 70)
 _GAP = 6  # pixels between the parts of a legend
 
 
 class LegendEntry(NamedTuple):
-    """A class that a map has: its name, colour and share of the pixels, 0 to 1."""
+    """A class that a map has: its name, colour and, if it is told, share of the pixels, 0 to 1."""
 
     name: str
     colour: Colour
-    share: float
+    share: float | None = None
 
 
 def class_colours(metainfo: Mapping[str, Any]) -> list[Colour]:
     """Colour of each class: those that the data set is known by, or else ours.
 
     metainfo: of a data set, with `classes` and perhaps `palette`. mmseg fills in random colours
-    where there are none; these are not used.
+    where there are none; these are not used. A class `background` is grey, and the others have the
+    colours that they have without it, as in drawings of objects.
     """
-    number = len(metainfo["classes"])
+    names = metainfo["classes"]
     palette = metainfo.get("palette") or ()
-    filled_in = np.random.RandomState(42).randint(0, 255, size=(number, 3)).tolist()
-    if len(palette) != number or [list(colour) for colour in palette] == filled_in:
-        return [class_colour(label) for label in range(number)]
-    return [tuple(int(value) for value in colour) for colour in palette]
+    filled_in = np.random.RandomState(42).randint(0, 255, size=(len(names), 3)).tolist()
+    if len(palette) == len(names) and [list(colour) for colour in palette] != filled_in:
+        return [tuple(int(value) for value in colour) for colour in palette]
+    ours = (class_colour(label) for label in count())
+    return [_BACKGROUND if name.lower() == "background" else next(ours) for name in names]
 
 
 def draw_semantic(
@@ -93,15 +97,18 @@ def tint(
 def legend_entries(
     maps: Sequence[np.ndarray], class_names: Sequence[str], colours: Sequence[Colour]
 ) -> list[LegendEntry]:
-    """The classes that any of `maps` (H, W) has, largest first; shares are those in the last."""
+    """The classes that any of `maps` (H, W) has, largest first; of one map with their shares."""
     number = len(class_names)
-    counts = [np.bincount(one[(one >= 0) & (one < number)], minlength=number) for one in maps]
-    shares = counts[-1] / maps[-1].size
-    order = np.argsort(-(sum(counts)), kind="stable")
+    pixels = sum(np.bincount(one[(one >= 0) & (one < number)], minlength=number) for one in maps)
+    order = np.argsort(-pixels, kind="stable")
     return [
-        LegendEntry(class_names[label], colours[label], float(shares[label]))
+        LegendEntry(
+            class_names[label],
+            colours[label],
+            float(pixels[label] / maps[0].size) if len(maps) == 1 else None,
+        )
         for label in order
-        if any(count[label] for count in counts)
+        if pixels[label]
     ]
 
 
@@ -114,7 +121,7 @@ def draw_legend(entries: Sequence[LegendEntry], size: tuple[int, int]) -> Image.
     for font_size in _FONT_SIZES:
         font = ImageFont.load_default(size=font_size)
         row_height = sum(font.getmetrics()) + 2
-        texts = [f"{entry.name} {_percent(entry.share)}" for entry in entries]
+        texts = [entry.name + _percent(entry.share) for entry in entries]
         widest = max((font.getlength(text) for text in texts), default=0)
         column_width = min(size[0], int(widest) + row_height + 2 * _GAP)
         num_columns = max(1, size[0] // column_width)
@@ -146,5 +153,7 @@ def index_png(labels: np.ndarray, colours: Sequence[Colour]) -> Image.Image:
     return picture
 
 
-def _percent(share: float) -> str:
-    return f"{100 * share:.0f} %" if share >= 0.01 else ("<1 %" if share else "0 %")
+def _percent(share: float | None) -> str:
+    if share is None:
+        return ""
+    return f" {100 * share:.0f} %" if share >= 0.01 else " <1 %"

@@ -8,9 +8,9 @@ name `ignore` marks a value that is no class. Augmentation is mmseg's usual.
 from mmcv.transforms import LoadImageFromFile, RandomFlip, RandomResize, Resize
 from mmengine.dataset import DefaultSampler, InfiniteSampler
 from mmseg.datasets.transforms import PackSegInputs, PhotoMetricDistortion, RandomCrop
-from mmseg.evaluation import IoUMetric
 
 from vitdet.datasets import LoadLabels, SemanticFolder
+from vitdet.evaluation import IoUMetric
 
 crop_size = (512, 512)
 train_pipeline = [
