@@ -38,9 +38,11 @@ BACKBONE_RENAMES = {
 HEAD_RENAMES = {r"\.batch_norm\.": ".bn.", r"^classifier\.": "conv_seg."}
 
 
-def upernet(backbone: dict[str, Any], window: int) -> EncoderDecoder:
-    """mmseg's segmentor and heads as our configs have them, without dropout, on some backbone."""
+def upernet(backbone: dict[str, Any], window: int, *, is_mmseg: bool = False) -> EncoderDecoder:
+    """Our config without dropout, on some backbone and as our or mmseg's segmentor."""
     config = ConfigDict(copy.deepcopy(UPERNET))
+    if is_mmseg:
+        config.type = EncoderDecoder
     heads = config["decode_head"], config["auxiliary_head"]
     for head, channels in zip(heads, (CHANNELS, CHANNELS[2]), strict=True):
         head.update(in_channels=channels, num_classes=NUM_CLASSES, dropout_ratio=0)
@@ -69,7 +71,7 @@ def mmseg_model(window: int) -> EncoderDecoder:
     from mmseg.models.backbones import SwinTransformer as MmsegSwin
 
     ours = vitdet_model(window)
-    model = upernet(dict(type=MmsegSwin), window)
+    model = upernet(dict(type=MmsegSwin), window, is_mmseg=True)
     for part in ("decode_head", "auxiliary_head"):
         load_state(getattr(model, part), getattr(ours, part).state_dict())
     state = in_mmdet_layout(ours.backbone.state_dict())
