@@ -1,9 +1,9 @@
 import pytest
 import torch
-from mmengine.registry import DefaultScope
+from mmengine.config import ConfigDict
+from mmengine.registry import MODELS, DefaultScope
 from mmseg.models.segmentors import EncoderDecoder as MmsegEncoderDecoder
 
-from vitdet.registry import MODELS
 from vitdet.segmentors import EncoderDecoder
 
 NUM_CLASSES = 5
@@ -13,11 +13,11 @@ NUM_CLASSES = 5
 def model() -> EncoderDecoder:
     torch.manual_seed(0)
     widths = dict(embed_dims=8, num_heads=(1, 1, 2, 2), depths=(1, 1, 1, 1), window_size=4)
-    config = dict(
-        type="EncoderDecoder",
+    config = ConfigDict(
+        type="vitdet.EncoderDecoder",
         backbone=dict(type="vitdet.SwinTransformer", **widths),
         decode_head=dict(
-            type="mmseg.FCNHead",
+            type="FCNHead",
             in_channels=8,
             in_index=0,
             channels=8,
@@ -27,7 +27,7 @@ def model() -> EncoderDecoder:
         ),
         test_cfg=dict(mode="slide", crop_size=(32, 48), stride=(21, 32)),
     )
-    with DefaultScope.overwrite_default_scope("vitdet"):
+    with DefaultScope.overwrite_default_scope("mmseg"):
         model = MODELS.build(config).eval()
     assert type(model) is EncoderDecoder
     return model
