@@ -18,6 +18,8 @@ from mmengine.optim import CosineAnnealingLR
 
 from vitdet.backbones import SwinTransformer
 
+published = dict(num_classes=7, size=(160, 160))
+
 # Sized for things of 13 to 80 pixels in images of 160: a window of 5 divides every map (40, 20,
 # 10, 5).
 norm = dict(type="BN")

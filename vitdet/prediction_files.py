@@ -3,7 +3,6 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from mmengine.logging import print_log
 
@@ -37,7 +36,9 @@ def predict_files(
     content: dict[str, list] = {
         "images": [],
         "annotations": [],
-        "categories": _categories(predictor),
+        "categories": [
+            {"id": number, "name": name} for number, name in enumerate(predictor.class_names, 1)
+        ],
     }
     panoptic, has_labels = [], False
     for image_id, (path, name) in enumerate(zip(paths, _drawing_names(paths), strict=True), 1):

@@ -3,12 +3,13 @@
 from mmengine.config import read_base
 
 with read_base():
-    from vitdet.configs._base_.models.semantic_fpn import *
+    from vitdet.configs._base_.models.semantic_fpn import model as semantic_fpn
 
     from .tiny_upernet import *
 
 from vitdet.backbones import PyramidVisionTransformerV2
 
+model = semantic_fpn
 model["backbone"] = dict(
     type=PyramidVisionTransformerV2,
     embed_dims=(8, 8, 16, 16),

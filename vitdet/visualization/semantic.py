@@ -149,7 +149,8 @@ def index_png(labels: np.ndarray, colours: Sequence[Colour]) -> Image.Image:
     labels: (H, W), 0 to 255. Values beyond `colours` are black.
     """
     picture = Image.fromarray(labels.astype(np.uint8), mode="P")
-    picture.putpalette([value for colour in colours for value in colour])
+    palette = [value for colour in colours for value in colour]
+    picture.putpalette(palette + [0] * (768 - len(palette)))  # a short one would cost bits
     return picture
 
 
