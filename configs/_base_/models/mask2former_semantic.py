@@ -11,7 +11,8 @@ with read_base():
     from .upernet import model as upernet
 
 from mmseg.models.decode_heads import Mask2FormerHead as SemanticMask2FormerHead
-from mmseg.models.segmentors import EncoderDecoder
+
+from vitdet.segmentors import EncoderDecoder
 
 head = model["panoptic_head"]
 head.update(type=SemanticMask2FormerHead, align_corners=False, train_cfg=model["train_cfg"])

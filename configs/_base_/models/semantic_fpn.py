@@ -8,7 +8,8 @@ from mmseg.models.data_preprocessor import SegDataPreProcessor
 from mmseg.models.decode_heads import FPNHead
 from mmseg.models.losses import CrossEntropyLoss
 from mmseg.models.necks import FPN
-from mmseg.models.segmentors import EncoderDecoder
+
+from vitdet.segmentors import EncoderDecoder
 
 norm = dict(type="SyncBN", requires_grad=True)
 model = dict(

@@ -7,7 +7,8 @@ Left open, and filled in by `vitdet.engine.load_config`: the backbone, both head
 from mmseg.models.data_preprocessor import SegDataPreProcessor
 from mmseg.models.decode_heads import FCNHead, UPerHead
 from mmseg.models.losses import CrossEntropyLoss
-from mmseg.models.segmentors import EncoderDecoder
+
+from vitdet.segmentors import EncoderDecoder
 
 norm = dict(type="SyncBN", requires_grad=True)
 model = dict(
