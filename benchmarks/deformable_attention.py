@@ -8,8 +8,9 @@ from collections.abc import Callable, Sequence
 
 import torch
 from harness import Benchmark, Case, Step
-from mmcv.ops.multi_scale_deform_attn import multi_scale_deformable_attn_pytorch
 from torch import Tensor
+
+import vitdet  # noqa: F401  mmcv cannot be imported before it
 
 SHAPES = torch.tensor([[100, 167], [50, 84], [25, 42], [13, 21]])
 SMALL_SHAPES = torch.tensor([[20, 30], [10, 15], [5, 8], [3, 4]])
@@ -52,10 +53,14 @@ def step_of(attend: Callable[..., Tensor], case: Case, device: torch.device) -> 
 
 
 def vitdet_attention(case: Case, device: torch.device) -> Step:
+    from mmcv.ops.multi_scale_deform_attn import multi_scale_deformable_attn_pytorch
+
     return step_of(multi_scale_deformable_attn_pytorch, case, device)
 
 
 def mmcv_attention(case: Case, device: torch.device) -> Step:
+    from mmcv.ops.multi_scale_deform_attn import multi_scale_deformable_attn_pytorch
+
     return step_of(multi_scale_deformable_attn_pytorch.__wrapped__, case, device)
 
 
