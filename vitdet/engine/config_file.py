@@ -7,6 +7,7 @@ from pathlib import Path
 from mmengine.config import Config
 
 import vitdet
+from vitdet.engine.zoo_configs import find_zoo_config
 from vitdet.errors import UserError
 
 
@@ -20,9 +21,13 @@ def shipped_configs() -> Path:
 def find_config(name: str | Path) -> Path:
     """Path of a config given as a path, or as the name of one that ships with vitdet.
 
+    `mmdet::FOLDER/NAME` and `mmseg::FOLDER/NAME` name those that the two libraries install.
+
     Raises:
         UserError: nothing is there; the nearest names are offered.
     """
+    if "::" in str(name):
+        return find_zoo_config(str(name))
     path = Path(name)
     if path.is_file():
         return path
