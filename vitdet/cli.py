@@ -1,4 +1,4 @@
-"""The commands `vitdet train | test | predict | inspect | zoo`, which are also the files in `tools/`.
+"""The commands `vitdet train | test | predict | inspect | zoo`, also the files in `tools/`.
 
 A mistake the user can mend (`UserError`) is printed as one line and ends with exit code 2; Ctrl-C
 ends with 130. Heavy imports wait until the arguments are known to be good.

@@ -7,9 +7,11 @@ and offers `install()`, which registers its patch with `hooks.when_imported` and
 from vitdet.compat import (
     checkpoint_loading,
     checkpoint_saving,
+    config_paths,
     cpu_amp,
     distributed_without_gpu,
     mmcv_ext,
+    mmpretrain_multimodal,
     package_paths,
     torchvision_mismatch,
 )
@@ -24,3 +26,5 @@ def install() -> None:
     checkpoint_saving.install()
     distributed_without_gpu.install()
     cpu_amp.install()
+    config_paths.install()
+    mmpretrain_multimodal.install()

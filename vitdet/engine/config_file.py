@@ -7,8 +7,8 @@ from pathlib import Path
 from mmengine.config import Config
 
 import vitdet
-from vitdet.engine.zoo_configs import find_zoo_config
 from vitdet.errors import UserError
+from vitdet.zoo.configs import find_zoo_config
 
 
 def shipped_configs() -> Path:

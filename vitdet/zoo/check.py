@@ -5,7 +5,7 @@ from pathlib import Path
 
 from mmengine.config import Config
 
-from vitdet.engine.zoo_configs import find_zoo_config
+from vitdet.zoo.configs import find_zoo_config
 from vitdet.zoo.one_step import SIDES, build_model, step
 from vitdet.zoo.outcome import EXCUSED, NO, YES, Outcome, excuse, shorten
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from vitdet.engine.zoo_configs import LIBRARIES, zoo_names
 from vitdet.errors import UserError
+from vitdet.zoo.configs import LIBRARIES, zoo_names
 from vitdet.zoo.outcome import NO, NOT_TRIED, YES, Outcome
 from vitdet.zoo.report import read_outcomes, summary, write_outcomes, zoo_table
 from vitdet.zoo.workers import Limits, check_all

@@ -18,23 +18,27 @@ from vitdet.zoo.nodes import nodes_of
 _CAPTION = "cat . dog ."
 _BOXES = ((0.05, 0.10, 0.55, 0.70), (0.40, 0.30, 0.95, 0.90), (0.20, 0.55, 0.60, 0.95))
 _LABELS_OF_STUFF = 255
-_BATCH, _FRAMES, _IDENTITIES = 2, 2, 2
+_FRAMES, _IDENTITIES = 2, 2
 
 
 def detection_batch(config: Mapping[str, Any], side: int, *, training: bool) -> dict[str, Any]:
-    """What a data loader of this config would hand over, with images of `side` pixels."""
+    """What a data loader of this config would hand over, with images of `side` pixels.
+
+    Two samples to train on, and one to predict for, as in all the zoo's configs: some models take
+    no more.
+    """
     model = config["model"]
     maker = _SampleMaker(config, side)
     kind = str((model.get("data_preprocessor") or {}).get("type"))
+    size = 2 if training else 1
     if "ReID" in kind:
-        return _pack(maker.identity() for _ in range(_BATCH))
+        return _pack([maker.identity()])
     if "Track" in kind and not (training and _trains_on_images(model)):
-        num_videos = _BATCH if training else 1
-        return _pack(maker.video() for _ in range(num_videos))
-    batch = _pack(maker.image() for _ in range(_BATCH))
+        return _pack(maker.video() for _ in range(size))
+    batch = _pack(maker.image() for _ in range(size))
     if "MultiBranch" in kind and training:
         branches = ("sup", "unsup_teacher", "unsup_student")
-        parts = {name: _pack(maker.image() for _ in range(_BATCH)) for name in branches}
+        parts = {name: _pack(maker.image() for _ in range(size)) for name in branches}
         return {key: {name: part[key] for name, part in parts.items()} for key in batch}
     return batch
 

@@ -82,7 +82,7 @@ def _predict(model: nn.Module, config: Config, side: int) -> None:
 
 def _batch(config: Config, side: int, *, training: bool) -> dict[str, Any]:
     if config["default_scope"] == "mmseg":
-        return segmentation_batch(config, side)
+        return segmentation_batch(config, side, training=training)
     return detection_batch(config, side, training=training)
 
 

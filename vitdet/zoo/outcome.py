@@ -2,7 +2,9 @@
 
 import importlib.util
 import re
+import traceback
 from dataclasses import dataclass
+from pathlib import Path
 
 YES, NO, EXCUSED, NOT_TRIED = "yes", "no", "excused", "-"
 
@@ -21,6 +23,8 @@ OPTIONAL_PACKAGES = (
     "emoji",
     "jsonlines",
     "timm",
+    "lap",
+    "motmetrics",
 )
 _DOWNLOAD = re.compile(
     r"huggingface\.co|HF_HUB_OFFLINE|offline mode|Can't load (?:the )?\w+ for|127\.0\.0\.1|"
@@ -62,7 +66,12 @@ def excuse(error: BaseException) -> str | None:
 
 def shorten(error: BaseException) -> str:
     """The error in one short line."""
-    text = " ".join(f"{type(error).__name__}: {error}".split())
+    text = " ".join(str(error).split())
+    frames = traceback.extract_tb(error.__traceback__)
+    if not text and frames:  # a bare assertion: then where it stands
+        parts = Path(frames[-1].filename).parts
+        text = f"{'/'.join(parts[-3:])}, line {frames[-1].lineno}"
+    text = f"{type(error).__name__}: {text}"
     return text if len(text) <= 160 else f"{text[:157]}..."
 
 

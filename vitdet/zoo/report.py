@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
-from vitdet.engine.zoo_configs import LIBRARIES, zoo_names
+from vitdet.zoo.configs import LIBRARIES, zoo_names
 from vitdet.zoo.outcome import EXCUSED, NO, NOT_TRIED, YES, Outcome
 
 _PACKAGES = ("torch", "torchvision", "mmdet", "mmsegmentation", "mmengine", "mmcv-lite")
@@ -55,7 +55,7 @@ def zoo_table(outcomes: Mapping[str, Outcome]) -> str:
 def summary(outcomes: Mapping[str, Outcome]) -> str:
     """How many configs there are, were checked, are excused, build and step, per library."""
     lines = [
-        "| library | configs | checked | excused | built | of those not excused | stepped | of those tried |",
+        "| library | configs | checked | excused | built | of the rest | stepped | of the tried |",
         "|---|---|---|---|---|---|---|---|",
     ]
     for library in LIBRARIES:

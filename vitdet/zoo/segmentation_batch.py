@@ -10,12 +10,14 @@ from mmseg.structures import SegDataSample
 
 from vitdet.zoo.nodes import nodes_of
 
-_BATCH = 2
 _IGNORED = 255
 
 
-def segmentation_batch(config: Mapping[str, Any], side: int) -> dict[str, Any]:
-    """What a data loader of this config would hand over, with images of `side` pixels."""
+def segmentation_batch(config: Mapping[str, Any], side: int, *, training: bool) -> dict[str, Any]:
+    """What a data loader of this config would hand over, with images of `side` pixels.
+
+    Two samples to train on, one to predict for.
+    """
     random = np.random.default_rng(0)
     num_classes = min(_class_counts(config["model"]), default=2)
     classes = torch.full((1, side, side), max(num_classes - 1, 0))
@@ -24,7 +26,7 @@ def segmentation_batch(config: Mapping[str, Any], side: int) -> dict[str, Any]:
     edges = torch.zeros(1, side, side, dtype=torch.int64)
     edges[:, side // 2 - 1 : side // 2 + 1] = 1
     images, samples = [], []
-    for _ in range(_BATCH):
+    for _ in range(2 if training else 1):
         images.append(torch.from_numpy(random.integers(0, 256, (3, side, side), dtype=np.uint8)))
         sample = SegDataSample(
             metainfo=dict(
