@@ -1,7 +1,9 @@
 """The configs that mmdet and mmseg install with themselves, by name: `mmdet::retinanet/...`."""
 
 import difflib
+import functools
 import importlib.util
+from collections.abc import Sequence
 from pathlib import Path
 
 from vitdet.errors import UserError
@@ -9,18 +11,16 @@ from vitdet.errors import UserError
 LIBRARIES = ("mmdet", "mmseg")
 
 
-def zoo_names(library: str) -> list[str]:
+@functools.cache
+def zoo_names(library: str) -> tuple[str, ...]:
     """Names of all configs that `library` ships, sorted: `mmdet::dino/dino-4scale_...`.
 
     Files below `_base_` are parts that configs inherit; they are not listed.
     """
     folder = zoo_folder(library)
     paths = (path.relative_to(folder) for path in folder.rglob("*.py"))
-    return sorted(
-        f"{library}::{path.with_suffix('').as_posix()}"
-        for path in paths
-        if "_base_" not in path.parts
-    )
+    names = (path.with_suffix("").as_posix() for path in paths if "_base_" not in path.parts)
+    return tuple(sorted(f"{library}::{name}" for name in names))
 
 
 def find_zoo_config(name: str) -> Path:
@@ -51,7 +51,7 @@ def zoo_folder(library: str) -> Path:
     return folder
 
 
-def _nearest(inside: str, names: list[str]) -> list[str]:
+def _nearest(inside: str, names: Sequence[str]) -> list[str]:
     """Up to three names whose last part is like that of `inside`."""
     by_stem = {name.rpartition("/")[2]: name for name in names}
     stems = difflib.get_close_matches(inside.rpartition("/")[2], by_stem, n=3, cutoff=0.5)

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from mmengine.config import Config
+from mmengine.logging import MessageHub
 from mmengine.optim import OptimWrapper, build_optim_wrapper
 from mmengine.registry import MODELS, DefaultScope
 from torch import nn
@@ -17,6 +18,8 @@ from vitdet.zoo.segmentation_batch import segmentation_batch
 
 SIDES = (128, 320, 640)
 """Sizes of the images in pixels: the next is tried where a model wants larger ones."""
+
+_WHAT_A_RUNNER_TELLS = dict(iter=0, epoch=0, max_iters=1, max_epochs=1)
 
 
 class StepError(Exception):
@@ -47,6 +50,8 @@ def step(config: Config, side: int) -> None:
 
 
 def _train_step(model: nn.Module, config: Config, side: int) -> None:
+    for name, value in _WHAT_A_RUNNER_TELLS.items():
+        MessageHub.get_current_instance().update_info(name, value)
     model.train()
     optimizer = _optimizer(model, config)
     try:

@@ -8,23 +8,18 @@ from pathlib import Path
 
 YES, NO, EXCUSED, NOT_TRIED = "yes", "no", "excused", "-"
 
-# Packages that neither vitdet nor mmdet and mmsegmentation declare.
+# Packages that neither vitdet nor mmdet and mmsegmentation declare, and that configs ask for.
 OPTIONAL_PACKAGES = (
     "mmpretrain",
     "transformers",
+    "nltk",
     "detectron2",
     "fairscale",
-    "diffusers",
     "ldm",
-    "clip",
-    "nltk",
-    "einops",
-    "panopticapi",
-    "emoji",
-    "jsonlines",
-    "timm",
+    "skimage",
     "lap",
     "motmetrics",
+    "timm",
 )
 _DOWNLOAD = re.compile(
     r"huggingface\.co|HF_HUB_OFFLINE|offline mode|Can't load (?:the )?\w+ for|127\.0\.0\.1|"
@@ -76,12 +71,12 @@ def shorten(error: BaseException) -> str:
 
 
 def _missing_package(error: BaseException) -> str | None:
-    """The undeclared package that is not installed and that `error` is about."""
+    """The undeclared package that is not installed and that `error` asks for."""
     if isinstance(error, ModuleNotFoundError) and error.name:
-        candidates = [error.name.partition(".")[0]]
+        named = [error.name.partition(".")[0]]
+    elif isinstance(error, ImportError) or "install" in str(error):
+        named = re.findall(r"\w+", str(error))
     else:
-        candidates = re.findall(r"\w+", str(error))
-    for name in candidates:
-        if name in OPTIONAL_PACKAGES and importlib.util.find_spec(name) is None:
-            return name
-    return None
+        return None
+    missing = (name for name in named if name in OPTIONAL_PACKAGES)
+    return next((name for name in missing if importlib.util.find_spec(name) is None), None)
