@@ -92,8 +92,12 @@ def _batch(config: Config, side: int, *, training: bool) -> dict[str, Any]:
 
 
 def _shrink(model: Mapping[str, Any], side: int) -> None:
-    """Let images stay small where a config pads them to a size of its own, in place."""
-    for node in nodes_of(model.get("data_preprocessor") or {}):
-        for key in ("size", "test_size"):
-            if isinstance(node.get(key), list | tuple):
-                node[key] = (side, side)
+    """Let images stay small where a config fixes their size, in place.
+
+    That is where it pads them to a size of its own, or builds a transformer for one size only.
+    """
+    for part in ("data_preprocessor", "backbone"):
+        for node in nodes_of(model.get(part) or {}):
+            for key in ("size", "test_size", "img_size"):
+                if isinstance(node.get(key), list | tuple):
+                    node[key] = (side, side)
