@@ -12,7 +12,7 @@ import harness
 import torch
 
 FOLDER = Path(__file__).parent
-NOT_BENCHMARKS = {"run", "harness", "backbone_peers"}
+NOT_BENCHMARKS = {"run", "harness", "backbone_peers", "set_prediction_peers"}
 
 
 def main() -> None:

@@ -3,9 +3,10 @@
     python tools/model_table.py            # write it
     python tools/model_table.py --check    # fail if it is not what the configs give
 
-A config states what is published about it as `published = dict(box_ap=, mask_ap=, miou=, top1=,
-params=, macs=, size=, num_classes=, source=)`: AP and others in percent, parameters in millions,
-multiply-adds in thousand millions for images of `size` (width, height), all of them optional.
+A config states what is published about it as `published = dict(box_ap=, mask_ap=, pq=, miou=,
+top1=, params=, macs=, size=, num_classes=, source=)`: AP and others in percent, parameters in
+millions, multiply-adds in thousand millions for images of `size` (width, height), all of them
+optional.
 """
 
 import argparse
@@ -41,7 +42,13 @@ otherwise. None of the COCO models was trained by us.
 | config | model | backbone | parameters | size | multiply-adds | published accuracy | source |
 |---|---|---|---|---|---|---|---|
 """
-_ACCURACIES = {"box_ap": "box AP", "mask_ap": "mask AP", "miou": "mIoU", "top1": "top-1"}
+_ACCURACIES = {
+    "box_ap": "box AP",
+    "mask_ap": "mask AP",
+    "pq": "PQ",
+    "miou": "mIoU",
+    "top1": "top-1",
+}
 
 
 def main() -> None:
@@ -115,7 +122,10 @@ def multiply_adds(model: nn.Module, height: int, width: int) -> int | None:
             return counter.get_total_flops() // 2
         if isinstance(model, SetPredictor):
             model.requires_grad_(False)  # the counter cannot follow views of parameters that do
-            model.decode(image)
+            decoded = model.decode(image)
+            if getattr(model, "mask_head", None) is not None:  # one mask for each query
+                queries = torch.arange(decoded.logits.shape[2], device="meta")
+                model.masks(decoded, torch.zeros_like(queries), queries)
             return counter.get_total_flops() // 2
         maps = model.backbone(image)
         if getattr(model, "neck", None) is not None:

@@ -70,7 +70,9 @@ def _add_test(commands: Any) -> None:
     _add_config_arguments(parser)
     parser.add_argument("--work-dir", help="folder for the log (default: work_dirs/<config>_test)")
     parser.add_argument(
-        "--out", help="write predictions in COCO's result format: OUT.bbox.json and OUT.segm.json"
+        "--out",
+        help="write predictions in COCO's result format: OUT.bbox.json and OUT.segm.json, or "
+        "OUT.panoptic.json with its PNGs",
     )
     parser.add_argument(
         "--show-dir", help="folder for pictures of predictions beside the ground truth"
@@ -146,7 +148,8 @@ def _add_config_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--data",
         metavar="DIR",
-        help="other data: a COCO-format folder, or folders of images by class",
+        help="other data: a COCO-format folder (a panoptic one for panoptic configs), folders of "
+        "images by class, or images/ and masks/ for segmentors",
     )
     parser.add_argument(
         "--backbone",

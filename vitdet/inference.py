@@ -26,8 +26,10 @@ from vitdet.checkpoints.files import read_checkpoint
 from vitdet.datasets.images import read_image
 from vitdet.device import resolve_device
 from vitdet.errors import UserError
+from vitdet.evaluation.panoptic_results import segments_of_map, write_panoptic_png
 from vitdet.evaluation.rle import encode_masks
 from vitdet.visualization.draw import draw_instances
+from vitdet.visualization.panoptic import draw_panoptic
 
 ImageLike = str | Path | np.ndarray | Image.Image
 """An image: a file, an array (H, W, 3) of uint8 in RGB order, or a Pillow image."""
@@ -73,7 +75,8 @@ class Prediction:
         )
 
     def draw(self, image: ImageLike | None = None, *, scale: float = 1) -> Image.Image:
-        """Draw the objects onto `image`, by default the one that was given to the predictor.
+        """Draw the objects onto `image`, by default the one that was given to the predictor; where
+        there is a panoptic map, its segments.
 
         `scale` is the picture's size over the image's. Raises UserError if there is no image, or
         if it has another size.
@@ -86,6 +89,8 @@ class Prediction:
             raise UserError(
                 f"the image is {_by(pixels.shape)}, the prediction is for {_by(self.image_size)}"
             )
+        if self.panoptic is not None:
+            return draw_panoptic(pixels, self.panoptic, class_names=self.class_names, scale=scale)
         return draw_instances(
             pixels,
             self.boxes,
@@ -152,6 +157,7 @@ class Predictor:
             pipeline = embedded_test_pipeline(config, trusted_modules=trusted)
             scope = embedded_scope(config, trusted_modules=trusted)
             self.class_names = _class_names(content)
+            self.thing_names = tuple(content["meta"]["dataset_meta"].get("thing_classes", ()))
         except UserError as error:
             raise UserError(f"{checkpoint}: {error}") from error
         with DefaultScope.overwrite_default_scope(scope):
@@ -264,7 +270,7 @@ def predict_files(
 
     `out` receives a drawing of each image under its own name and `predictions.json` in COCO's
     format: images, categories, and annotations with a score. Objects below `score_threshold` are
-    left out.
+    left out. Of panoptic maps it receives `panoptic.json` and the PNGs in `panoptic/`.
 
     Raises UserError as `Predictor` does, and if there is no image.
     """
@@ -279,6 +285,7 @@ def predict_files(
             {"id": number, "name": name} for number, name in enumerate(predictor.class_names, 1)
         ],
     }
+    panoptic = []
     for image_id, (path, name) in enumerate(zip(paths, _drawing_names(paths), strict=True), 1):
         (prediction,) = predictor(path)
         prediction = prediction.filter(score_threshold)
@@ -291,10 +298,22 @@ def predict_files(
             width, height = entry["bbox"][2:]
             entry |= {"id": len(content["annotations"]) + 1, "area": width * height, "iscrowd": 0}
             content["annotations"].append(entry)
+        if prediction.panoptic is not None:
+            segments = segments_of_map(prediction.panoptic, len(predictor.class_names))
+            category_ids = range(1, len(predictor.class_names) + 1)
+            panoptic.append(
+                write_panoptic_png(
+                    out / "panoptic" / name, segments, image_id=image_id, category_ids=category_ids
+                )
+            )
+    if panoptic:
+        for category in content["categories"]:
+            category["isthing"] = int(category["name"] in predictor.thing_names)
+        (out / "panoptic.json").write_text(json.dumps({**content, "annotations": panoptic}))
     (out / "predictions.json").write_text(json.dumps(content))
     print_log(
         f"{len(content['annotations'])} objects in {len(paths)} images: drawings and "
-        f"predictions.json are in {out}",
+        f"predictions.json are in {out}{', and panoptic.json' if panoptic else ''}",
         logger="current",
     )
 

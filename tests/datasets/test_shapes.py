@@ -65,7 +65,7 @@ def test_every_image_shows_three_to_eight_things(coco: dict, split: str) -> None
 
 def test_classes_are_balanced(coco: dict, root: Path) -> None:
     assert [category["name"] for category in coco["categories"]] == list(CLASSES)
-    assert (root / "classes.txt").read_text().split() == list(CLASSES)
+    assert (root / "classes.txt").read_text().split() == ["background", *CLASSES]
     ids = [annotation["category_id"] for annotation in coco["annotations"]]
     shares = np.bincount(ids, minlength=len(CLASSES) + 1)[1:] / len(ids)
     assert shares.min() > 0.7 / len(CLASSES)

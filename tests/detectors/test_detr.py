@@ -223,6 +223,16 @@ def test_every_parameter_learns(variant: str) -> None:
     assert not unused
 
 
+def test_a_frozen_detector_only_learns_masks() -> None:
+    model = tiny(**copy.deepcopy(VARIANTS["masks"]), has_frozen_detector=True).train()
+    batch, samples = batch_of([torch.randn(3, 64, 50)])
+    loss_of(model, batch, with_objects(samples, (2,), masks=True)).backward()
+    learning = {name for name, p in model.named_parameters() if p.grad is not None}
+    assert learning == {f"mask_head.{name}" for name, _ in model.mask_head.named_parameters()}
+    assert model.training and model.mask_head.training and not model.backbone.training
+    assert not model.transformer.training and not model.eval().mask_head.training
+
+
 @torch.no_grad()
 def test_padding_changes_nothing() -> None:
     """The transformer makes of a padded map what it makes of the map alone."""
@@ -355,6 +365,7 @@ def test_masks_and_panoptic_map_are_in_the_original_image() -> None:
     [
         (dict(positions="sinus"), "none of sine, learned"),
         (dict(num_thing_classes=2), "with_masks=True"),
+        (dict(has_frozen_detector=True), "with_masks=True"),
         (dict(embed_dims=30), "in fours"),
         (dict(num_heads=5), "do not divide"),
         (dict(with_masks=True), "need 4 maps"),

@@ -1,7 +1,7 @@
 import pytest
 from mmengine.config import Config
 
-from vitdet.engine.config_model import set_in_channels, set_num_classes
+from vitdet.engine.config_model import limit_results, set_in_channels, set_num_classes
 from vitdet.errors import UserError
 
 
@@ -74,3 +74,57 @@ def test_segmentation_heads_take_the_channels_of_their_maps() -> None:
     set_in_channels(cfg)
     assert cfg.model.decode_head.in_channels == [64, 128, 256, 512]
     assert [head.in_channels for head in cfg.model.auxiliary_head] == [256, 3]
+
+
+def mask2former(**head: object) -> Config:
+    return config(
+        backbone=dict(type="vitdet.SwinTransformer", arch="tiny"),
+        panoptic_head=dict(type="Mask2FormerHead", **head),
+        panoptic_fusion_head=dict(type="MaskFormerFusionHead"),
+    )
+
+
+@pytest.mark.parametrize("num_classes", [1, 5])
+def test_things_stuff_and_weights_of_classes(num_classes: int) -> None:
+    cfg = mask2former(loss_cls=dict(type="CrossEntropyLoss"))
+    set_num_classes(cfg, num_classes, override=False)
+    set_in_channels(cfg)
+    head, fusion = cfg.model.panoptic_head, cfg.model.panoptic_fusion_head
+    for node in (head, fusion):
+        assert (node.num_things_classes, node.num_stuff_classes) == (num_classes, 0)
+        assert "num_classes" not in node
+    assert head.loss_cls.class_weight == [1.0] * num_classes + [0.1]
+    assert head.in_channels == [96, 192, 384, 768]
+
+
+def test_stated_stuff_is_kept_until_other_data_comes() -> None:
+    weights = dict(class_weight=[2.0] * 5 + [0.3])
+    cfg = mask2former(num_things_classes=3, num_stuff_classes=2, loss_cls=weights)
+    head = cfg.model.panoptic_head
+    for override in (False, True):  # the same number of classes, so the same kinds
+        set_num_classes(cfg, 5, override=override)
+        assert (head.num_things_classes, head.num_stuff_classes) == (3, 2)
+    with pytest.raises(UserError, match=r"num_things_classes is 3, .* 2 classes"):
+        set_num_classes(cfg, 4, override=False)
+    set_num_classes(cfg, 2, override=True)
+    assert (head.num_things_classes, head.num_stuff_classes) == (2, 0)
+    assert head.loss_cls.class_weight == [2.0, 2.0, 0.3]
+
+
+def test_weights_of_other_classes_are_refused() -> None:
+    cfg = mask2former(loss_cls=dict(class_weight=[1.0, 2.0, 0.1]))
+    set_num_classes(cfg, 2, override=False)
+    with pytest.raises(UserError, match=r"class_weight weighs 2 classes .* give 4 numbers"):
+        set_num_classes(cfg, 3, override=True)
+
+
+@pytest.mark.parametrize(
+    ("head", "limit"),
+    [(dict(max_per_img=300), "max_per_img"), (dict(max_per_image=100), "max_per_image")],
+)
+def test_no_more_results_than_queries_and_classes_give(head: dict, limit: str) -> None:
+    cfg = config(num_queries=20, bbox_head=dict(type="DINOHead"), test_cfg=head)
+    limit_results(cfg, 3)
+    assert cfg.model.test_cfg[limit] == 60
+    limit_results(cfg, 1000)
+    assert cfg.model.test_cfg[limit] == 60

@@ -20,6 +20,7 @@ FAMILY = Family(
     resizers={},
     optional=lambda state, key: False,
     spare=r"^mask_head\.",
+    addable=r"^mask_head\.",
     class_entries=("class_embed.weight", "class_embed.bias"),
     published_classes=coco_names,
 )

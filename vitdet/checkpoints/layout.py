@@ -44,6 +44,7 @@ class Family(NamedTuple):
             An entry of other dimensions than ours it may lay out as ours.
         optional: given our keys that the file has, which of the absent ones may stay fresh.
         spare: pattern of our keys that a smaller model of the family may leave unused.
+        addable: pattern of our keys that training may start anew where the file has none of them.
         class_entries: our keys that have a row for each class and a last one for "no object".
         published_classes: given a number of rows, the name of each class in published files, which
             do not tell them.
@@ -53,6 +54,7 @@ class Family(NamedTuple):
     resizers: Mapping[str, Callable[[Tensor, tuple[int, ...]], Tensor]]
     optional: Callable[[StateDict, str], bool]
     spare: str
+    addable: str = "(?!)"
     class_entries: tuple[str, ...] = ()
     published_classes: Callable[[int], Sequence[str | None] | None] = lambda num_rows: None
 

@@ -1,7 +1,7 @@
 """The one door through which weights come into a model."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -9,7 +9,7 @@ from mmengine.model import is_model_wrapper
 from torch import Tensor, nn
 
 from vitdet.backbones.backbone import Backbone
-from vitdet.checkpoints.class_rows import carry_rows
+from vitdet.checkpoints.class_rows import carry_rows, entries_of_heads
 from vitdet.checkpoints.families import FAMILIES, family_of, has_family
 from vitdet.checkpoints.files import read_checkpoint
 from vitdet.checkpoints.identify import identify
@@ -50,9 +50,11 @@ def load_checkpoint(
         model: receives the weights.
         path_or_state_dict: file, URL, or what such a file holds.
         prefix: load only what stands under it, e.g. "backbone".
-        new_classes: leave the layers whose number of classes differs as they are, to fine-tune.
-        classes: names of the model's classes. Set predictors then get the rows of classes that the
-            checkpoint has too, wherever they stand in it; with `new_classes` the others stay fresh.
+        new_classes: leave the layers whose number of classes differs as they are, to fine-tune,
+            and parts that the file's smaller model lacks, such as DETR's mask head.
+        classes: names of the model's classes. Models that predict sets then get the rows of classes
+            that the checkpoint has too, wherever they stand in it; with `new_classes` the others
+            stay fresh.
         map_location: as in `torch.load`.
         source: what messages call a checkpoint that is not given as a path.
 
@@ -74,8 +76,7 @@ def load_checkpoint(
 
     report = LoadReport(str(source), type(model).__name__)
     state = model_weights(checkpoint, report.source)
-    theirs = (checkpoint.get("meta") or {}).get("dataset_meta") or {}
-    names = ClassNames(theirs.get("classes") or theirs.get("CLASSES"), classes, new_classes)
+    names = ClassNames(_class_names(checkpoint), classes, new_classes)
     accepted = _fill_in(report, model, state, prefix, names)
     model.load_state_dict(accepted, strict=False)
     return report
@@ -96,6 +97,16 @@ def try_load(
     return report, None
 
 
+def _class_names(checkpoint: Mapping[str, Any]) -> Sequence[str] | None:
+    """Names of a checkpoint's classes, where mmengine, or mmdet before it, leaves them."""
+    meta = checkpoint.get("meta") or {}
+    for holder in (meta.get("dataset_meta") or {}, meta):
+        names = holder.get("classes") or holder.get("CLASSES")
+        if names:
+            return names
+    return None
+
+
 def _fill_in(
     report: LoadReport,
     model: nn.Module,
@@ -106,6 +117,7 @@ def _fill_in(
     """Complete the report and return what goes into the model. Raises UserError, see above."""
     state = _part_under_prefix(state, prefix, model, report)
     state, optional = _convert_our_modules(model, state, names, report)
+    _carry_classes(state, entries_of_heads(state), model.state_dict(), names, report)
     accepted = _match_shapes(model, state, report, names.may_be_new)
     parameters = {name for name, _ in model.named_parameters()}
     parameters |= {name for name, buffer in model.named_buffers() if buffer.is_floating_point()}
@@ -183,10 +195,13 @@ def _convert_our_modules(
         target = module.state_dict()
         _drop_spare(converted, family, target)
         resized = _resize(converted.state, family, target)
-        _carry_classes(converted.state, family, target, names, report)
+        entries = dict.fromkeys(family.class_entries, 1)
+        published = family.published_classes
+        _carry_classes(converted.state, entries, target, names, report, published=published)
         state |= {prefix + key: value for key, value in converted.state.items()}
         report.ignored += [prefix + key for key in converted.ignored]
         report.resized += [prefix + key for key in resized]
+        report.fresh += [prefix + key for key in _added(converted.state, family, target, names)]
         optional |= {prefix + key for key in target if family.optional(converted.state, key)}
     return state, optional
 
@@ -237,28 +252,42 @@ def _drop_spare(converted: Converted, family: Family, target: StateDict) -> None
     converted.ignored += spare
 
 
+def _added(state: StateDict, family: Family, target: StateDict, names: ClassNames) -> list[str]:
+    """Entries of a part that the checkpoint's smaller model lacks, if training may add it."""
+    if not names.may_be_new or any(re.match(family.addable, key) for key in state):
+        return []
+    return [key for key in target if re.match(family.addable, key)]
+
+
 def _carry_classes(
     state: dict[str, Tensor],
-    family: Family,
+    entries: Mapping[str, int],
     target: StateDict,
     names: ClassNames,
     report: LoadReport,
+    *,
+    published: Callable[[int], Sequence[str | None] | None] = lambda num_rows: None,
 ) -> None:
     """Bring rows of classes, in place, into the order of the model's classes, if these are known.
 
-    Without `may_be_new` this is done only where the checkpoint has all of them.
+    Without `may_be_new` this is done only where the checkpoint has all of them. `entries` says how
+    many rows follow those of the classes, `published` names classes that a checkpoint does not.
     """
-    entries = [key for key in family.class_entries if key in state]
-    if not entries or names.ours is None or len(names.ours) != len(target[entries[0]]) - 1:
+    entries = {key: num for key, num in entries.items() if key in state and key in target}
+    sizes = {(len(state[key]) - num, len(target[key]) - num) for key, num in entries.items()}
+    if names.ours is None or len(sizes) != 1:
         return
-    num_rows = len(state[entries[0]]) - 1
-    theirs = names.theirs or family.published_classes(num_rows) or []
+    num_theirs, num_ours = sizes.pop()
+    theirs = names.theirs or published(num_theirs) or []
     fresh = [name for name in names.ours if name not in theirs]
     is_allowed = names.may_be_new or not fresh
-    if len(theirs) != num_rows or list(theirs) == list(names.ours) or not is_allowed:
+    is_known = (len(theirs), len(names.ours)) == (num_theirs, num_ours)
+    if not is_known or list(theirs) == list(names.ours) or not is_allowed:
         return
-    for key in entries:
-        state[key] = carry_rows(state[key], target[key], list(theirs), names.ours)
+    for key, num_others in entries.items():
+        state[key] = carry_rows(
+            state[key], target[key], list(theirs), names.ours, num_others=num_others
+        )
     report.carried_classes += [name for name in names.ours if name in theirs]
     report.fresh_classes += fresh
 
@@ -284,7 +313,7 @@ def _match_shapes(
 ) -> dict[str, Tensor]:
     """Sort every entry into the report and return those that go into the model."""
     target = model.state_dict()
-    report.missing += [key for key in target if key not in state]
+    report.missing += [key for key in target if key not in state and key not in report.fresh]
     report.unexpected += [key for key in state if key not in target]
     accepted = {}
     for key in (key for key in target if key in state):

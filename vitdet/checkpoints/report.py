@@ -16,7 +16,7 @@ class LoadReport:
         loaded: model entries that now hold the checkpoint's values; includes `resized`.
         missing: model entries the checkpoint lacks.
         resized: entries interpolated to the model's size.
-        fresh: class-dependent entries left as they were (`new_classes`).
+        fresh: entries left as they were, of classes or of a part that is added (`new_classes`).
         carried_classes: classes whose rows were found in the checkpoint by name.
         fresh_classes: classes the checkpoint does not know, whose rows stay as they were.
         mismatched: model entries of another shape -> (shape in the checkpoint, in the model).

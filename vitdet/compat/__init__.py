@@ -9,6 +9,7 @@ from vitdet.compat import (
     checkpoint_saving,
     config_paths,
     cpu_amp,
+    deformable_attention,
     distributed_without_gpu,
     mmcv_ext,
     mmpretrain_multimodal,
@@ -26,5 +27,6 @@ def install() -> None:
     checkpoint_saving.install()
     distributed_without_gpu.install()
     cpu_amp.install()
+    deformable_attention.install()
     config_paths.install()
     mmpretrain_multimodal.install()

@@ -47,7 +47,7 @@ def check_coco(
     _check_keys(ann_file, "image", images, ("id", "file_name", "height", "width"))
     _check_keys(ann_file, "annotation", annotations, ("image_id", "category_id", "bbox"))
     _check_references(ann_file, content)
-    _check_images(ann_file, Path(image_dir), images)
+    check_files_there(ann_file, Path(image_dir), images)
 
     sizes = {image["id"]: (image["width"], image["height"]) for image in images}
     counted = set(ids.values())
@@ -92,20 +92,25 @@ def _check_references(ann_file: str | Path, content: dict[str, Any]) -> None:
             )
 
 
-def _check_images(ann_file: str | Path, image_dir: Path, images: Sequence[dict[str, Any]]) -> None:
-    """Every image is there, by one listing of each folder: files may be on a slow network disk."""
+def check_files_there(
+    ann_file: str | Path, folder: Path, entries: Sequence[dict[str, Any]], *, kind: str = "images"
+) -> None:
+    """Check that the `file_name` of every entry is in `folder`. Raises UserError otherwise.
+
+    Each folder is listed once: files may be on a slow network disk.
+    """
     listings: dict[PurePath, set[str]] = {}
     missing = []
-    for image in images:
-        path = image_dir / image["file_name"]
+    for entry in entries:
+        path = folder / entry["file_name"]
         if path.parent not in listings:
             listings[path.parent] = _file_names(path.parent)
         if path.name not in listings[path.parent]:
             missing.append(path)
     if missing:
-        names = some((image.relative_to(image_dir) for image in missing), limit=3)
+        names = some((path.relative_to(folder) for path in missing), limit=3)
         raise UserError(
-            f"{len(missing)} of {len(images)} images of {ann_file} are not in {image_dir}: {names}"
+            f"{len(missing)} of {len(entries)} {kind} of {ann_file} are not in {folder}: {names}"
             f"{_near_name(missing[0], listings[missing[0].parent])}"
         )
 

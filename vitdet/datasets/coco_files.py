@@ -17,7 +17,7 @@ from mmengine.logging import print_log
 
 from vitdet.errors import UserError
 
-_VAL_NAMES = ("val", "valid", "validation")
+VAL_NAMES = ("val", "valid", "validation")
 # Where a split's annotations lie, most explicit first; {} is the split's name.
 _ANN_PATTERNS = (
     "{}.json",
@@ -54,25 +54,30 @@ def find_coco(root: str | Path) -> CocoFolder:
     root = Path(root)
     if not root.is_dir():
         raise UserError(f"data folder not found: {root}")
-    train = _find_split(root, ("train",), _ANN_PATTERNS) or _find_split(
+    train = find_split(root, ("train",), _ANN_PATTERNS) or find_split(
         root, ("",), _UNSPLIT_PATTERNS
     )
     if train is None:
         looked_for = "train.json, annotations/instances_train*.json, train/_annotations.coco.json"
         raise UserError(
-            f"no COCO annotations in {root}: looked for {looked_for}; found {_listing(root)}"
+            f"no COCO annotations in {root}: looked for {looked_for}; found {listing(root)}"
         )
-    train_images = _find_images(root, train, ("train",))
-    val = _find_split(root, _VAL_NAMES, _ANN_PATTERNS)
+    train_images = find_images(root, train, ("train",))
+    val = find_split(root, VAL_NAMES, _ANN_PATTERNS)
     if val is None:
-        print_log(
-            f"{root} has no val annotations beside {train.relative_to(root)}: the training images "
-            "are evaluated on, which tells nothing about new images",
-            logger="current",
-            level=logging.WARNING,
-        )
+        warn_of_no_val(root, train)
         return CocoFolder(train, train_images, train, train_images)
-    return CocoFolder(train, train_images, val, _find_images(root, val, _VAL_NAMES))
+    return CocoFolder(train, train_images, val, find_images(root, val, VAL_NAMES))
+
+
+def warn_of_no_val(root: Path, ann_file: Path) -> None:
+    """Say that `ann_file`, of the training data under `root`, is what is evaluated on."""
+    print_log(
+        f"{root} has no val annotations beside {ann_file.relative_to(root)}: the training images "
+        "are evaluated on, which tells nothing about new images",
+        logger="current",
+        level=logging.WARNING,
+    )
 
 
 def read_coco(ann_file: str | Path) -> dict[str, Any]:
@@ -165,7 +170,7 @@ def _unknown_classes(unknown: Sequence[str], known: Sequence[str]) -> str:
     return f"no category {some(map(repr, unknown))} among {some(map(repr, known), limit=8)}"
 
 
-def _find_split(root: Path, names: Sequence[str], patterns: Sequence[str]) -> Path | None:
+def find_split(root: Path, names: Sequence[str], patterns: Sequence[str]) -> Path | None:
     """The annotation file of a split that goes by one of `names`, by the first pattern that fits.
 
     Raises UserError where a pattern fits several files: which of them is meant is not ours to say.
@@ -185,9 +190,15 @@ def _find_split(root: Path, names: Sequence[str], patterns: Sequence[str]) -> Pa
     return None
 
 
-def _find_images(root: Path, ann_file: Path, names: Sequence[str]) -> Path:
-    """The folder that holds the images of `ann_file`, judged by the first of its file names."""
-    file_names = _first_file_names(ann_file)
+def find_images(
+    root: Path,
+    ann_file: Path,
+    names: Sequence[str],
+    *,
+    file_names: Sequence[str] | None = None,
+) -> Path:
+    """The folder that holds the images of `ann_file`, judged by some of their file names."""
+    file_names = file_names or _first_file_names(ann_file)
     folders = [root / pattern.format(name) for pattern in _IMAGE_FOLDERS for name in names]
     folders = list(dict.fromkeys([*folders, ann_file.parent, ann_file.parent / "images"]))
     hits = {folder: sum((folder / name).is_file() for name in file_names) for folder in folders}
@@ -212,6 +223,7 @@ def _first_file_names(ann_file: Path, *, limit: int = 50) -> list[str]:
     raise UserError(f"{ann_file} lists no images with a file_name")
 
 
-def _listing(root: Path) -> str:
+def listing(root: Path) -> str:
+    """The first entries of a folder, for a message of one line."""
     entries = sorted(entry.name + "/" * entry.is_dir() for entry in os.scandir(root))
     return some(entries, limit=8) or "an empty folder"

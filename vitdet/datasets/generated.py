@@ -7,14 +7,17 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import cv2
+from rich.progress import track
 
 from vitdet.errors import UserError
 
 _RECIPE_FILE = "shapes.json"  # written last: a folder that has it is complete
+_TOO_FEW = 20  # so many items are done before processes have started
 
 
 def ensure_generated(
@@ -42,15 +45,23 @@ def ensure_generated(
     return root
 
 
-def map_on_all_cores(function: Callable[[Any], Any], items: Sequence[Any]) -> list[Any]:
-    """`map` on all cores. Only Linux forks safely; other ways would import the caller's script."""
-    if sys.platform != "linux":
-        return list(map(function, items))
+def map_on_all_cores(
+    function: Callable[[Any], Any], items: Sequence[Any], *, title: str | None = None
+) -> list[Any]:
+    """`map` on all cores. Only Linux forks safely; other ways would import the caller's script.
+
+    With a `title` a terminal shows how far it has come.
+    """
+    shown = partial(
+        track, description=title, total=len(items), disable=not (title and sys.stdout.isatty())
+    )
+    if sys.platform != "linux" or len(items) <= _TOO_FEW:
+        return list(shown(map(function, items)))
     num_workers = min(os.cpu_count() or 1, 8)
     context = multiprocessing.get_context("fork")
     # OpenCV's own threads do not survive a fork.
     with context.Pool(num_workers, initializer=cv2.setNumThreads, initargs=(0,)) as pool:
-        return pool.map(function, items, chunksize=20)
+        return list(shown(pool.imap(function, items, chunksize=20)))
 
 
 def _recipe_of(root: Path) -> dict[str, Any] | None:

@@ -4,7 +4,7 @@
       train.json  val.json        COCO: boxes and masks (RLE) of what is visible of each thing
       images/{train,val}/*.jpg
       masks/{train,val}/*.png     semantic: 0 is background, other values are category ids
-      classes.txt                 line k names category k, counting from 1
+      classes.txt                 line k, counting from 0, names value k of the masks
       shapes.json                 the arguments it was generated with
 
 It is the embedded default, so that a first training needs no download. The same arguments give the
@@ -30,7 +30,7 @@ from vitdet.datasets.shape_scene import Placed, lay_out, paint
 
 CLASSES = tuple(kind.name for kind in KINDS)
 
-_VERSION = 1  # to be raised when the same arguments give other data
+_VERSION = 2  # to be raised when the same arguments give other data
 
 
 def ensure_shapes(
@@ -64,7 +64,7 @@ def generate_shapes(
     root = Path(root)
     for folder in ("images/train", "images/val", "masks/train", "masks/val"):
         (root / folder).mkdir(parents=True, exist_ok=True)
-    (root / "classes.txt").write_text("\n".join(CLASSES) + "\n")
+    (root / "classes.txt").write_text("\n".join(("background", *CLASSES)) + "\n")
     splits = {"train": num_train, "val": num_val}
     names = [(split, k) for split, number in splits.items() for k in range(1, number + 1)]
     things = iter(map_on_all_cores(partial(_write_image, root, image_size, seed), names))

@@ -74,6 +74,9 @@ class DETR(SetPredictor):
         with_masks: whether to predict masks, from four maps of the backbone.
         num_thing_classes: where given, masks also become a panoptic map; the first classes are
             things, the others stuff.
+        panoptic_threshold: objects scored lower get no pixel of that map.
+        has_frozen_detector: train the masks only, on a detector that is finished: nothing else
+            changes, and, other than in the authors' code, nothing is dropped out.
         matcher: arguments of `HungarianMatcher`.
         criterion: arguments of `SetCriterion`.
         max_per_image: objects returned per image, the best; by default all Q.
@@ -97,6 +100,8 @@ class DETR(SetPredictor):
         positions: str = "sine",
         with_masks: bool = False,
         num_thing_classes: int | None = None,
+        panoptic_threshold: float = 0.85,
+        has_frozen_detector: bool = False,
         matcher: Mapping[str, float] | None = None,
         criterion: Mapping[str, float] | None = None,
         max_per_image: int | None = None,
@@ -115,6 +120,8 @@ class DETR(SetPredictor):
             raise UserError(f"DETR: positions {positions!r} are none of {', '.join(POSITIONS)}")
         if num_thing_classes is not None and not with_masks:
             raise UserError("DETR: num_thing_classes needs masks; set with_masks=True")
+        if has_frozen_detector and not with_masks:
+            raise UserError("DETR: has_frozen_detector needs masks to train; set with_masks=True")
         self.backbone = backbone if isinstance(backbone, nn.Module) else MODELS.build(backbone)
         if not isinstance(self.backbone, Backbone):
             raise UserError(
@@ -122,6 +129,8 @@ class DETR(SetPredictor):
                 "vitdet.backbones"
             )
         self.num_thing_classes = num_thing_classes
+        self.panoptic_threshold = panoptic_threshold
+        self.has_frozen_detector = has_frozen_detector
         self.input_proj = nn.Conv2d(self.backbone.out_channels[-1], embed_dims, 1)
         self.positions = POSITIONS[positions](embed_dims)
         self.transformer = DetrTransformer(
@@ -139,6 +148,17 @@ class DETR(SetPredictor):
         self.mask_head = None
         if with_masks:
             self.mask_head = MaskHead(embed_dims, num_heads, self.backbone.out_channels)
+        if has_frozen_detector:
+            self.requires_grad_(False)
+            self.mask_head.requires_grad_(True)
+
+    def train(self, mode: bool = True) -> "DETR":
+        """Switch to training, but for what is frozen."""
+        super().train(mode and not self.has_frozen_detector)
+        if self.has_frozen_detector:
+            self.training = mode
+            self.mask_head.train(mode)
+        return self
 
     def decode(
         self,
@@ -233,7 +253,11 @@ class DETR(SetPredictor):
         if self.num_thing_classes is not None:
             classes = torch.arange(self.num_classes, device=logits.device)
             segments = panoptic_segments(
-                objects, logits, is_thing=classes < self.num_thing_classes, **shapes
+                objects,
+                logits,
+                is_thing=classes < self.num_thing_classes,
+                score_threshold=self.panoptic_threshold,
+                **shapes,
             )
             sample.pred_panoptic_seg = PixelData(sem_seg=segments[None])
 

@@ -9,8 +9,10 @@ from mmengine.config import Config
 from vitdet.engine.config_backbone import swap_backbone
 from vitdet.engine.config_data import complete_data, use_folder
 from vitdet.engine.config_file import read_config
-from vitdet.engine.config_model import set_in_channels, set_num_classes
+from vitdet.engine.config_model import limit_results, set_in_channels, set_num_classes
 from vitdet.engine.config_options import TOP_LEVEL_KEYS, apply_options
+from vitdet.engine.config_panoptic import is_panoptic, set_num_thing_classes
+from vitdet.engine.config_parts import parts_of
 
 
 def load_config(
@@ -46,6 +48,9 @@ def load_config(
     apply_options(config, options)
     classes = complete_data(config)
     set_num_classes(config, len(classes), override=data is not None)
+    if is_panoptic(parts_of(config), config["default_scope"]):
+        set_num_thing_classes(config, parts_of(config), override=data is not None)
+    limit_results(config, len(classes))
     set_in_channels(config)
     for key in (
         set(config) - TOP_LEVEL_KEYS

@@ -1,72 +1,44 @@
-"""Point a config at data, check that the data is there and fits, and take the classes from it."""
+"""Point a config at data, check that the data is there and fits, and take the classes from it.
 
-from collections.abc import Iterator
+One file for each kind of data says how: `config_coco`, `config_panoptic`, `config_semantic` and
+`config_image_folder`. Which one it is follows from the config's data sets.
+"""
+
 from pathlib import Path
-from typing import Any
 
 from mmengine.config import Config
 
-from vitdet.datasets.coco_check import check_coco
-from vitdet.datasets.coco_files import find_coco, read_categories
-from vitdet.datasets.image_folder import find_splits
+from vitdet.engine.config_coco import complete_coco, use_coco_folder
+from vitdet.engine.config_image_folder import (
+    complete_image_folder,
+    tells_classes,
+    use_image_folder,
+)
+from vitdet.engine.config_panoptic import complete_panoptic, is_panoptic, use_panoptic_folder
+from vitdet.engine.config_parts import parts_of
+from vitdet.engine.config_semantic import complete_semantic, is_semantic, use_semantic_folder
 from vitdet.engine.config_types import class_of
 from vitdet.errors import UserError
 
-PARTS = ("train", "val", "test")
-
-
-def datasets_of(config: Config) -> Iterator[tuple[str, Any]]:
-    """`(part, dataset node)` for every loader, wrappers such as RepeatDataset taken off."""
-    for part in PARTS:
-        loader = config.get(f"{part}_dataloader")
-        if loader is None:
-            continue
-        node = loader["dataset"]
-        while "dataset" in node:
-            node = node["dataset"]
-        yield part, node
-
-
-def evaluators_of(config: Config, part: str) -> list[Any]:
-    """Evaluator nodes of one part; the config may hold one, several or none."""
-    evaluator = config.get(f"{part}_evaluator")
-    if evaluator is None:
-        return []
-    return list(evaluator) if isinstance(evaluator, list | tuple) else [evaluator]
-
 
 def use_folder(config: Config, folder: str | Path) -> None:
-    """Point every loader and evaluator at a folder, in place: of COCO's format, or of a
-    classifier's, where each class has a folder of images.
+    """Point every loader and evaluator at a folder, in place.
 
-    In the former case they become our `CocoDataset` and `CocoMetric`, whatever they were: mmdet's
-    take the order of classes from each file by itself, and generated data sets have no other
-    folder.
+    It is of COCO's format, its panoptic one where the config's data are; for a segmentor it holds
+    images and label files, for a classifier a folder of images for each class.
 
     Raises:
-        UserError: no annotation files, or no class folders, are found in `folder`.
+        UserError: no such files or folders are found in `folder`.
     """
-    if _tells_classes(config):
-        _use_image_folder(config, folder)
-        return
-    found = find_coco(Path(folder))
-    for part, node in datasets_of(config):
-        ann_file, image_dir = (
-            (found.train_ann_file, found.train_images)
-            if part == "train"
-            else (found.val_ann_file, found.val_images)
-        )
-        node.update(
-            type="vitdet.datasets.CocoDataset",
-            data_root="",
-            ann_file=str(ann_file),
-            data_prefix=dict(img=str(image_dir)),
-        )
-        node.pop("metainfo", None)
-        for evaluator in evaluators_of(config, part):
-            metric = evaluator.get("metric", ("bbox", "segm"))
-            evaluator.clear()
-            evaluator.update(type="vitdet.evaluation.CocoMetric", metric=metric)
+    parts, scope = parts_of(config), config["default_scope"]
+    if tells_classes(parts, scope):
+        use_image_folder(parts, folder)
+    elif is_semantic(parts, scope):
+        use_semantic_folder(config, parts, folder)
+    elif is_panoptic(parts, scope):
+        use_panoptic_folder(parts, folder)
+    else:
+        use_coco_folder(parts, folder)
 
 
 def complete_data(config: Config) -> list[str]:
@@ -77,73 +49,19 @@ def complete_data(config: Config) -> list[str]:
     Raises:
         UserError: annotations or images are missing or broken, or classes do not fit.
     """
-    nodes = list(datasets_of(config))
-    for _, node in nodes:
-        prepare = getattr(class_of(node, config["default_scope"]), "prepare", None)
+    parts, scope = parts_of(config), config["default_scope"]
+    if not parts:
+        raise UserError("the config has no train_dataloader, val_dataloader or test_dataloader")
+    for _, node, _ in parts:
+        prepare = getattr(class_of(node, scope), "prepare", None)
         if prepare is not None:
             prepare(node["data_root"])
-
-    classes = next((list(n["metainfo"]["classes"]) for _, n in nodes if _states_classes(n)), None)
-    if _tells_classes(config):
-        return _complete_image_classes(config, classes)
-    checked = set()
-    for part, node in nodes:
-        ann_file, image_dir = annotation_file(node), image_folder(node)
-        if classes is None:
-            classes = read_categories(ann_file)
-        if (ann_file, image_dir) not in checked:
-            check_coco(ann_file, image_dir, classes=classes)
-            checked.add((ann_file, image_dir))
-        node["metainfo"] = dict(node.get("metainfo") or {}, classes=tuple(classes))
-        for evaluator in evaluators_of(config, part):
-            if evaluator.get("ann_file") is None:
-                evaluator["ann_file"] = str(ann_file)
-    if classes is None:
-        raise UserError("the config has no train_dataloader, val_dataloader or test_dataloader")
-    return classes
-
-
-def annotation_file(node: Any) -> Path:
-    """Path of a dataset node's annotation file, joined as mmengine's BaseDataset joins it."""
-    return Path(node.get("data_root") or "") / node["ann_file"]
-
-
-def image_folder(node: Any) -> Path:
-    """Folder that the file names in a dataset node's annotations are relative to."""
-    return Path(node.get("data_root") or "") / (node.get("data_prefix") or {}).get("img", "")
-
-
-def _tells_classes(config: Config) -> bool:
-    """Whether the data sets are a classifier's: they read and check their classes themselves."""
-    return any(
-        hasattr(class_of(node, config["default_scope"]), "read_classes")
-        for _, node in datasets_of(config)
-    )
-
-
-def _use_image_folder(config: Config, folder: str | Path) -> None:
-    found = find_splits(folder)
-    for part, node in datasets_of(config):
-        images = found.train if part == "train" else found.val
-        pipeline, test_mode = node["pipeline"], node.get("test_mode", False)
-        node.clear()
-        node.update(
-            type="vitdet.datasets.ImageFolder",
-            data_prefix=dict(img=str(images)),
-            test_mode=test_mode,
-            pipeline=pipeline,
-        )
-
-
-def _complete_image_classes(config: Config, classes: list[str] | None) -> list[str]:
-    for _, node in datasets_of(config):
-        dataset = class_of(node, config["default_scope"])
-        if classes is None:
-            classes = dataset.read_classes(node)
-        dataset.check(node, classes)
-        node["metainfo"] = dict(node.get("metainfo") or {}, classes=tuple(classes))
-    return classes
-
-
-def _states_classes(node: Any) -> bool:
-    return bool((node.get("metainfo") or {}).get("classes"))
+    stated = [(node.get("metainfo") or {}).get("classes") for _, node, _ in parts]
+    classes = next((list(names) for names in stated if names), None)
+    if tells_classes(parts, scope):
+        return complete_image_folder(parts, classes, scope)
+    if is_semantic(parts, scope):
+        return complete_semantic(config, parts, classes)
+    if is_panoptic(parts, scope):
+        return complete_panoptic(parts, classes)
+    return complete_coco(parts, classes)

@@ -21,27 +21,68 @@ def set_num_classes(config: Config, num_classes: int, *, override: bool) -> None
     """Give every head that counts classes the number of classes of the data, in place.
 
     `override` replaces numbers that the config states; without it a stated number that differs
-    from the data is an error.
+    from the data is an error. Of heads that count things and stuff, things take up what is not
+    stated to be stuff. Where a loss weighs each class and "no object", the weights follow.
 
     Raises:
         UserError: the config states another number of classes than the data has.
     """
-    for path, node in _nodes_with_num_classes(config["model"], "model", config["default_scope"]):
-        stated = node.get("num_classes")
-        if stated is None or override:
-            node["num_classes"] = num_classes
-        elif stated != num_classes:
-            raise UserError(
-                f"{path}.num_classes is {stated}, but the training data has {num_classes} classes; "
-                "leave it out of the config and it follows from the data"
-            )
+    scope = config["default_scope"]
+    for path, node in _nodes_with_num_classes(config["model"], "model", scope):
+        parameters = parameters_of(class_of(node, scope))
+        if "num_things_classes" in parameters:
+            _set_things_and_stuff(path, node, num_classes, override=override)
+        else:
+            _set_count(path, node, "num_classes", num_classes, override=override)
+        # Mask2Former's heads read the weights by themselves and cannot do without.
+        if "loss_dice" in parameters and "loss_cls" in parameters:
+            _set_class_weights(path, node, num_classes)
+
+
+def _set_count(path: str, node: Any, name: str, count: int, *, override: bool) -> None:
+    stated = node.get(name)
+    if stated is None or override:
+        node[name] = count
+    elif stated != count:
+        raise UserError(
+            f"{path}.{name} is {stated}, but the training data has {count} classes; "
+            "leave it out of the config and it follows from the data"
+        )
+
+
+def _set_things_and_stuff(path: str, node: Any, num_classes: int, *, override: bool) -> None:
+    num_stuff = node.get("num_stuff_classes") or 0
+    num_stated = (node.get("num_things_classes") or 0) + num_stuff
+    if override and num_stated != num_classes:
+        num_stuff = 0
+    node["num_stuff_classes"] = num_stuff
+    _set_count(path, node, "num_things_classes", num_classes - num_stuff, override=override)
+
+
+def _set_class_weights(path: str, node: Any, num_classes: int) -> None:
+    """1 for every class and 0.1 for "no object" (Mask2Former, sec. 4.1), or as the config states.
+
+    A stated list of another length is taken over where it weighs all classes alike.
+    """
+    loss = node.get("loss_cls")
+    if loss is None:
+        return
+    *weights, no_object = loss.get("class_weight") or (1.0, 0.1)
+    if len(set(weights)) == 1:
+        weights = weights[:1] * num_classes
+    if len(weights) != num_classes:
+        raise UserError(
+            f"{path}.loss_cls.class_weight weighs {len(weights)} classes and no object, but the "
+            f"training data has {num_classes} classes; give {num_classes + 1} numbers"
+        )
+    loss["class_weight"] = [*weights, no_object]
 
 
 def _nodes_with_num_classes(node: Any, path: str, scope: str) -> Iterator[tuple[str, Any]]:
     if isinstance(node, Mapping):
         if node.get("type") is not None:
-            parameter = parameters_of(class_of(node, scope) or dict).get("num_classes")
-            if parameter is not None:
+            parameters = parameters_of(class_of(node, scope) or dict)
+            if not {"num_classes", "num_things_classes"}.isdisjoint(parameters):
                 yield path, node
         for key in node:
             if key not in _CLASS_AGNOSTIC:
@@ -51,10 +92,24 @@ def _nodes_with_num_classes(node: Any, path: str, scope: str) -> Iterator[tuple[
             yield from _nodes_with_num_classes(item, f"{path}.{index}", scope)
 
 
+def limit_results(config: Config, num_classes: int) -> None:
+    """Let a model of queries give no more results than it has queries times classes, in place.
+
+    mmdet takes the best of these, and fails where there are fewer than it is to take.
+    """
+    model = config["model"]
+    num_queries = model.get("num_queries") or (model.get("panoptic_head") or {}).get("num_queries")
+    test_cfg = model.get("test_cfg") or {}
+    for name in ("max_per_img", "max_per_image"):
+        if num_queries and test_cfg.get(name):
+            test_cfg[name] = min(test_cfg[name], num_queries * num_classes)
+
+
 def set_in_channels(config: Config) -> None:
     """Give the parts that the backbone feeds its channels, where the config leaves them open.
 
-    That is the neck, or in a segmentor without one the decode and auxiliary heads.
+    That is the neck, or in a segmentor without one the decode and auxiliary heads, and in
+    Mask2Former the panoptic head.
     """
     model, scope = config["model"], config["default_scope"]
     fed = [node for node in fed_by_backbone(model) if node.get("in_channels") is None]
@@ -95,7 +150,7 @@ def fed_by_backbone(model: Mapping[str, Any]) -> list[Any]:
     neck = model.get("neck")
     if neck is not None:  # mmdet chains necks (FPN, then a dyhead): the first is fed
         return [neck[0] if isinstance(neck, Sequence) else neck]
-    heads = [model.get("decode_head"), model.get("auxiliary_head")]
+    heads = [model.get(name) for name in ("decode_head", "auxiliary_head", "panoptic_head")]
     nodes = [head if isinstance(head, Sequence) else [head] for head in heads if head is not None]
     return [node for group in nodes for node in group]
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from mmengine.config import Config, ConfigDict
 
-from vitdet.engine.config_data import datasets_of
+from vitdet.engine.config_parts import datasets_of
 from vitdet.engine.config_types import class_of
 from vitdet.errors import UserError
 

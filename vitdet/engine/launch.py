@@ -8,7 +8,7 @@ from mmengine.config import Config
 from mmengine.dist import is_main_process
 
 from vitdet.device import use_device
-from vitdet.engine.config_data import datasets_of, evaluators_of
+from vitdet.engine.config_parts import datasets_of, evaluators_of
 from vitdet.engine.config_tta import SCALES, use_tta
 from vitdet.engine.pictures import DrawPredictions, draw_sample_sheet
 from vitdet.engine.runner import Runner
@@ -85,8 +85,9 @@ def test(
     """Evaluate a checkpoint on the config's test data and return its metrics.
 
     `out` is where predictions are written in COCO's result format: `results.json` stands for
-    `results.bbox.json` and `results.segm.json`. `show_dir` receives one picture per image.
-    `tta` merges what is found in scaled and flipped views of each image; a list gives the scales.
+    `results.bbox.json` and `results.segm.json`, or for `results.panoptic.json`. `show_dir`
+    receives one picture per image. `tta` merges what is found in scaled and flipped views of each
+    image; a list gives the scales.
 
     Raises:
         UserError: the checkpoint is missing, unsafe, broken or of another model; see `use_tta`.

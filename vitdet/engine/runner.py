@@ -16,9 +16,11 @@ from torch.utils.data import DataLoader
 
 from vitdet.checkpoints import load_checkpoint
 from vitdet.checkpoints.files import read_checkpoint
+from vitdet.checkpoints.report import LoadReport, first_names
 from vitdet.engine.checkpoint_hook import SaveCheckpoints
 from vitdet.engine.console import keep_console_readable
 from vitdet.engine.progress import ProgressHook
+from vitdet.errors import UserError
 
 
 @RUNNERS.register_module(name="vitdet.Runner")
@@ -72,6 +74,8 @@ class Runner(MMEngineRunner):
         )
         self._has_loaded = True
         self.logger.info(report)
+        if is_starting_point and getattr(model, "has_frozen_detector", False):
+            _check_frozen_detector(report)
         return checkpoint
 
     def _classes(self) -> Sequence[str] | None:
@@ -82,6 +86,12 @@ class Runner(MMEngineRunner):
         return metainfo.get("classes")
 
     def train(self) -> nn.Module:
+        frozen = self.cfg["model"].get("has_frozen_detector")
+        if frozen and self._load_from is None and not self._resume:
+            raise UserError(
+                "model.has_frozen_detector: the detector starts from nothing and would never "
+                "learn; give its checkpoint as load_from=FILE"
+            )
         try:
             return super().train()
         finally:
@@ -92,6 +102,16 @@ class Runner(MMEngineRunner):
             return super().test()
         finally:
             self.progress.close()
+
+
+def _check_frozen_detector(report: LoadReport) -> None:
+    """Refuse to freeze class rows that know nothing."""
+    if report.fresh_classes or any(not key.startswith("mask_head.") for key in report.fresh):
+        names = first_names(report.fresh_classes or report.fresh)
+        raise UserError(
+            f"model.has_frozen_detector: {report.source} does not know {names}, which could never "
+            "be learnt; train the detector with them first, or leave has_frozen_detector out"
+        )
 
 
 def _leave_interrupts_to_main(worker_init_fn: Callable[[int], None] | None, worker: int) -> None:

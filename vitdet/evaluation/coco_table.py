@@ -1,13 +1,9 @@
-"""COCO scores as a table of plain text, for terminals and log files alike."""
+"""COCO scores as tables of plain text."""
 
-import io
 import math
 
-from rich import box
-from rich.console import Console
-from rich.table import Table
-
 from vitdet.evaluation.coco_scores import CocoScores, IoUScores
+from vitdet.evaluation.text_table import plain_table, render
 
 _AP_NAMES = ("AP", "AP50")
 _STAT_NAMES = (
@@ -19,7 +15,9 @@ _STAT_NAMES = (
 def class_table(scores: CocoScores) -> str:
     """One row for each class and one for all: how much there is to find, and AP and AP50."""
     types = _types(scores)
-    table = _table("class", "images", "instances", *(f"{t} {m}" for t in types for m in _AP_NAMES))
+    table = plain_table(
+        "class", "images", "instances", *(f"{t} {m}" for t in types for m in _AP_NAMES)
+    )
     for name, instances in scores.class_instances.items():
         values = [v for s in types.values() for v in (s.class_ap[name], s.class_ap50[name])]
         table.add_row(name, str(scores.class_images[name]), str(instances), *map(_figure, values))
@@ -27,15 +25,15 @@ def class_table(scores: CocoScores) -> str:
     values = [value for s in types.values() for value in (s.ap, s.ap50)]
     total = sum(scores.class_instances.values())
     table.add_row("all", str(scores.num_images), str(total), *map(_figure, values))
-    return _render(table)
+    return render(table)
 
 
 def summary_table(scores: CocoScores) -> str:
     """The twelve COCO numbers, one row for boxes and one for masks."""
-    table = _table("", *_STAT_NAMES)
+    table = plain_table("", *_STAT_NAMES)
     for name, iou_scores in _types(scores).items():
         table.add_row(name, *map(_figure, iou_scores.stats))
-    return _render(table)
+    return render(table)
 
 
 def _types(scores: CocoScores) -> dict[str, IoUScores]:
@@ -45,18 +43,3 @@ def _types(scores: CocoScores) -> dict[str, IoUScores]:
 
 def _figure(value: float) -> str:
     return "-" if math.isnan(value) else f"{value:.3f}"
-
-
-def _table(first: str, *columns: str) -> Table:
-    table = Table(box=box.ASCII2)
-    table.add_column(first, no_wrap=True)
-    for column in columns:
-        table.add_column(column, justify="right", no_wrap=True)
-    return table
-
-
-def _render(table: Table) -> str:
-    # Wide enough for any class name, whatever the terminal: a log file has no width.
-    console = Console(file=io.StringIO(), width=1000, color_system=None, force_terminal=False)
-    console.print(table)
-    return console.file.getvalue().rstrip("\n")

@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 from vitdet.visualization.colours import Colour, class_colour, text_colour
 
 
-class _Chip(NamedTuple):
+class Chip(NamedTuple):
     """A label's filled rectangle, in pixels."""
 
     left: float
@@ -18,10 +18,49 @@ class _Chip(NamedTuple):
     right: float
     bottom: float
 
-    def overlap(self, other: "_Chip") -> float:
+    def overlap(self, other: "Chip") -> float:
         width = min(self.right, other.right) - max(self.left, other.left)
         height = min(self.bottom, other.bottom) - max(self.top, other.top)
         return max(width, 0) * max(height, 0)
+
+
+class Label(NamedTuple):
+    """A text on its colour."""
+
+    text: str
+    colour: Colour
+    font_size: int
+
+    @property
+    def size(self) -> tuple[float, float]:
+        """Width and height of its chip."""
+        font = ImageFont.load_default(size=self.font_size)
+        return (
+            font.getlength(self.text) + 2 * self._padding,
+            sum(font.getmetrics()) + self._padding,
+        )
+
+    @property
+    def _padding(self) -> int:
+        return max(2, self.font_size // 5)
+
+    def write(self, pen: ImageDraw.ImageDraw, chip: Chip) -> None:
+        """Fill the chip and write the text on it."""
+        pen.rounded_rectangle(chip, radius=self._padding, fill=self.colour)
+        corner = chip.left + self._padding, chip.top + self._padding / 2
+        font = ImageFont.load_default(size=self.font_size)
+        pen.text(corner, self.text, font=font, fill=text_colour(self.colour))
+
+
+def size_of_font(side: float, size: tuple[int, int]) -> int:
+    """Smaller for small things, not to hide what is named, but legible.
+
+    Args:
+        side: of the thing, in pixels.
+        size: (width, height) of the picture.
+    """
+    relative = float(np.clip(8 * side / min(size), 0.65, 1))
+    return max(9, round(relative * min(size) / 38))
 
 
 def draw_instances(
@@ -58,7 +97,7 @@ def draw_instances(
     colours = [class_colour(int(label)) for label in labels]
     if masks is not None:
         for i in order:
-            _draw_mask(canvas, masks[i], colours[i], opacity=mask_opacity, line_width=line_width)
+            draw_mask(canvas, masks[i], colours[i], opacity=mask_opacity, line_width=line_width)
     picture = Image.fromarray(canvas)
     pen = ImageDraw.Draw(picture)
     for i in order:
@@ -71,7 +110,7 @@ def draw_instances(
     return picture
 
 
-def _draw_mask(
+def draw_mask(
     canvas: np.ndarray, mask: np.ndarray, colour: Colour, *, opacity: float, line_width: int
 ) -> None:
     """Tint and outline mask: (H, W) bool on canvas: (H', W', 3), in place."""
@@ -107,26 +146,20 @@ def _draw_labels(
     size: tuple[int, int],
 ) -> None:
     """Write each (text, box, colour) at its box: inside the picture, apart from the others."""
-    placed: list[_Chip] = []
+    placed: list[Chip] = []
     # Labels of small objects are placed first, they have the fewest places to go, and are written
     # smaller, not to hide what they name.
     for text, box, colour in reversed(labels):
         side = np.sqrt(max(box[2] - box[0], 1) * max(box[3] - box[1], 1))
-        relative = float(np.clip(8 * side / min(size), 0.65, 1))
-        font_size = max(9, round(relative * min(size) / 38))
-        font = ImageFont.load_default(size=font_size)
-        padding = max(2, font_size // 5)
-        width = font.getlength(text) + 2 * padding
-        chip = _place(box, width, sum(font.getmetrics()) + padding, size, placed)
+        label = Label(text, colour, size_of_font(side, size))
+        chip = _place(box, *label.size, size, placed)
         placed.append(chip)
-        pen.rounded_rectangle(chip, radius=padding, fill=colour)
-        corner = chip.left + padding, chip.top + padding / 2
-        pen.text(corner, text, font=font, fill=text_colour(colour))
+        label.write(pen, chip)
 
 
 def _place(
-    box: np.ndarray, width: float, height: float, size: tuple[int, int], placed: Sequence[_Chip]
-) -> _Chip:
+    box: np.ndarray, width: float, height: float, size: tuple[int, int], placed: Sequence[Chip]
+) -> Chip:
     """The first corner of the box, above, inside, then below, where the label covers no other."""
     left, top, right, bottom = box
     corners = [
@@ -139,5 +172,5 @@ def _place(
     for x, y in corners or [(left, top)]:
         x = min(max(x, 0), max(size[0] - width, 0))
         y = min(max(y, 0), max(size[1] - height, 0))
-        chips.append(_Chip(x, y, x + width, y + height))
+        chips.append(Chip(x, y, x + width, y + height))
     return min(chips, key=lambda chip: sum(chip.overlap(other) for other in placed))

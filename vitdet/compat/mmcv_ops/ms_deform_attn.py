@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from vitdet.compat.mmcv_ops import ms_deform_attn_cpu
 from vitdet.compat.mmcv_ops.precision import kernel_dtype
 
 
@@ -27,6 +28,15 @@ def ms_deform_attn_forward(
     """
     batch_size, _, num_heads = attention_weights.shape[:3]
     dtype = kernel_dtype(value.dtype)
+    if value.device.type == "cpu":
+        attended = ms_deform_attn_cpu.attend(
+            value.to(dtype),
+            value_spatial_shapes,
+            value_level_start_index,
+            sampling_locations.to(dtype),
+            attention_weights.to(dtype),
+        )
+        return attended.to(value.dtype)
     weights = _by_head(attention_weights.to(dtype))  # (B * num_heads, Q, L, P)
     grids = _by_head(2 * sampling_locations.to(dtype) - 1)  # (B * num_heads, Q, L, P, 2)
     attended = 0
@@ -53,6 +63,19 @@ def ms_deform_attn_backward(
     """Fill the gradients by value, locations and weights, of the shapes of those."""
     batch_size, _, num_heads = attention_weights.shape[:3]
     dtype = kernel_dtype(value.dtype)
+    if value.device.type == "cpu":
+        gradients = ms_deform_attn_cpu.gradients(
+            value.to(dtype),
+            value_spatial_shapes,
+            value_level_start_index,
+            sampling_locations.to(dtype),
+            attention_weights.to(dtype),
+            grad_output.to(dtype),
+        )
+        targets = (grad_value, grad_sampling_loc, grad_attn_weight)
+        for target, gradient in zip(targets, gradients, strict=True):
+            target.copy_(gradient)
+        return
     weights = _by_head(attention_weights.to(dtype))
     locations = _by_head(sampling_locations.to(dtype))
     gradient = grad_output.to(dtype).unflatten(2, (num_heads, -1))

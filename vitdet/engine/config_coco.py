@@ -1,0 +1,69 @@
+"""Boxes and masks: point a config at COCO's format, check it, and take the classes from it."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from vitdet.datasets.coco_check import check_coco
+from vitdet.datasets.coco_files import find_coco, read_categories
+from vitdet.engine.config_parts import Part
+
+
+def use_coco_folder(parts: Sequence[Part], folder: str | Path) -> None:
+    """Point every part at a folder, in place.
+
+    Data sets become our `CocoDataset`, metrics our `CocoMetric`, whatever they were: mmdet's take
+    the order of classes from each file by itself, and generated data sets have no other folder.
+
+    Raises:
+        UserError: see `find_coco`.
+    """
+    found = find_coco(Path(folder))
+    for part, node, evaluators in parts:
+        ann_file, image_dir = (
+            (found.train_ann_file, found.train_images)
+            if part == "train"
+            else (found.val_ann_file, found.val_images)
+        )
+        node.update(
+            type="vitdet.datasets.CocoDataset",
+            data_root="",
+            ann_file=str(ann_file),
+            data_prefix=dict(img=str(image_dir)),
+        )
+        node.pop("metainfo", None)
+        for evaluator in evaluators:
+            metric = evaluator.get("metric", ("bbox", "segm"))
+            evaluator.clear()
+            evaluator.update(type="vitdet.evaluation.CocoMetric", metric=metric)
+
+
+def complete_coco(parts: Sequence[Part], classes: Sequence[str] | None) -> list[str]:
+    """Check all data, set class names and evaluators, in place; return the class names.
+
+    Raises:
+        UserError: see `check_coco`.
+    """
+    checked = set()
+    for _, node, evaluators in parts:
+        ann_file, image_dir = annotation_file(node), image_folder(node)
+        if classes is None:
+            classes = read_categories(ann_file)
+        if (ann_file, image_dir) not in checked:
+            check_coco(ann_file, image_dir, classes=classes)
+            checked.add((ann_file, image_dir))
+        node["metainfo"] = dict(node.get("metainfo") or {}, classes=tuple(classes))
+        for evaluator in evaluators:
+            if evaluator.get("ann_file") is None:
+                evaluator["ann_file"] = str(ann_file)
+    return list(classes)
+
+
+def annotation_file(node: Any) -> Path:
+    """Path of a dataset node's annotation file, joined as mmengine's BaseDataset joins it."""
+    return Path(node.get("data_root") or "") / node["ann_file"]
+
+
+def image_folder(node: Any) -> Path:
+    """Folder that the file names in a dataset node's annotations are relative to."""
+    return Path(node.get("data_root") or "") / (node.get("data_prefix") or {}).get("img", "")
