@@ -2,6 +2,7 @@
 
 import functools
 import re
+from collections.abc import Mapping
 
 import torch
 from backbone_peers import backbone_benchmark, load_state
@@ -23,10 +24,8 @@ def vitdet_swin(size: tuple[int, int]) -> nn.Module:
     return model
 
 
-def mmdet_swin(size: tuple[int, int]) -> nn.Module:
-    """mmdet's, with its patch merging reordered to ours."""
-    from mmdet.models.backbones import SwinTransformer as MmdetSwin
-
+def in_mmdet_layout(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Our weights under mmdet's and mmseg's names, with its patch merging reordered."""
     renames = [
         (r"^patch_embed\.proj\.", "patch_embed.projection."),
         (r"\.attn\.", ".attn.w_msa."),
@@ -35,14 +34,20 @@ def mmdet_swin(size: tuple[int, int]) -> nn.Module:
         (r"^norms\.", "norm"),
     ]
     state = {}
-    for key, tensor in weights().items():
+    for key, tensor in weights.items():
         if ".downsample." in key:  # (column, row, C) to (C, row, column)
             tensor = tensor.unflatten(-1, (2, 2, -1)).transpose(-1, -3).flatten(-3)
         for pattern, replacement in renames:
             key = re.sub(pattern, replacement, key)
         state[key] = tensor
+    return state
+
+
+def mmdet_swin(size: tuple[int, int]) -> nn.Module:
+    from mmdet.models.backbones import SwinTransformer as MmdetSwin
+
     model = MmdetSwin(drop_path_rate=0.0)
-    load_state(model, state, computed="relative_position_index")
+    load_state(model, in_mmdet_layout(weights()), computed="relative_position_index")
     return model
 
 

@@ -14,7 +14,8 @@ import vitdet
 from tests import tiny_mask_rcnn
 from vitdet.errors import UserError
 from vitdet.evaluation.rle import decode_masks
-from vitdet.inference import Prediction, Predictor, predict_files, to_prediction
+from vitdet.inference import Prediction, Predictor, to_prediction
+from vitdet.prediction_files import predict_files
 
 
 @pytest.fixture(scope="module")

@@ -85,7 +85,8 @@ def _add_test(commands: Any) -> None:
         nargs="+",
         type=float,
         metavar="S",
-        help="sizes of those images, over the test size (default: 1 0.8 1.25); implies --tta",
+        help="sizes of those images, over the test size (default: 1 0.8 1.25, for "
+        "segmentors 0.5 to 1.75); implies --tta",
     )
     _add_run_arguments(parser)
     parser.set_defaults(run=_test)
@@ -94,12 +95,13 @@ def _add_test(commands: Any) -> None:
 def _add_predict(commands: Any) -> None:
     parser = commands.add_parser(
         "predict",
-        help="find objects in images",
-        description="Find objects in images. The checkpoint is enough, no config is needed.",
+        help="find objects in images, or classes of pixels",
+        description="Find objects in images, or classes of pixels. The checkpoint is enough, no "
+        "config is needed.",
     )
-    parser.add_argument("checkpoint", help="checkpoint file of a vitdet or mmdet run")
+    parser.add_argument("checkpoint", help="checkpoint file of a vitdet, mmdet or mmseg run")
     parser.add_argument("images", nargs="+", help="image files or folders of images")
-    parser.add_argument("--out", default="predictions", help="folder for drawings and json")
+    parser.add_argument("--out", default="predictions", help="folder for drawings and json or PNG")
     parser.add_argument("--score-threshold", type=float, default=0.3, metavar="S")
     parser.add_argument("--device", help="cpu, cuda or mps (default: the best there is)")
     parser.set_defaults(run=_predict)
@@ -215,7 +217,7 @@ def _test(arguments: argparse.Namespace) -> None:
 
 
 def _predict(arguments: argparse.Namespace) -> None:
-    from vitdet.inference import predict_files
+    from vitdet.prediction_files import predict_files
 
     predict_files(
         arguments.checkpoint,

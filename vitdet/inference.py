@@ -1,7 +1,6 @@
 """A checkpoint in, results out."""
 
 import dataclasses
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,6 @@ from typing import Any
 import numpy as np
 import torch
 from mmcv.transforms import Compose, LoadAnnotations, LoadImageFromFile
-from mmengine.logging import print_log
 from mmengine.registry import MODELS, DefaultScope
 from mmengine.structures import BaseDataElement
 from PIL import Image, ImageOps
@@ -26,15 +24,14 @@ from vitdet.checkpoints.files import read_checkpoint
 from vitdet.datasets.images import read_image
 from vitdet.device import resolve_device
 from vitdet.errors import UserError
-from vitdet.evaluation.panoptic_results import segments_of_map, write_panoptic_png
 from vitdet.evaluation.rle import encode_masks
+from vitdet.visualization.colours import Colour
 from vitdet.visualization.draw import draw_instances
 from vitdet.visualization.panoptic import draw_panoptic
+from vitdet.visualization.semantic import class_colours, draw_semantic, index_png
 
 ImageLike = str | Path | np.ndarray | Image.Image
 """An image: a file, an array (H, W, 3) of uint8 in RGB order, or a Pillow image."""
-
-IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +48,7 @@ class Prediction:
         semantic: (H, W) class of each pixel, or None.
         panoptic: (H, W) segment of each pixel, class + 1000 * instance, or None.
         source: the image that was given, for `draw`.
+        colours: of each class, where `semantic` is drawn.
     """
 
     boxes: np.ndarray
@@ -62,6 +60,7 @@ class Prediction:
     semantic: np.ndarray | None = None
     panoptic: np.ndarray | None = None
     source: ImageLike | None = dataclasses.field(default=None, repr=False)
+    colours: tuple[Colour, ...] = dataclasses.field(default=(), repr=False)
 
     def filter(self, score: float) -> "Prediction":
         """The same without the objects scored below `score`."""
@@ -76,18 +75,20 @@ class Prediction:
 
     def draw(self, image: ImageLike | None = None, *, scale: float = 1) -> Image.Image:
         """Draw the objects onto `image`, by default the one that was given to the predictor; where
-        there is a panoptic map, its segments.
+        there is a panoptic map, its segments; where there is only a class of each pixel, these,
+        with a legend below.
 
         `scale` is the picture's size over the image's. Raises UserError if there is no image, or
         if it has another size.
         """
-        image = self.source if image is None else image
-        if image is None:
-            raise UserError("this prediction does not know its image: give it to draw()")
-        pixels = read_image(image) if isinstance(image, str | Path) else _as_array(image)
-        if pixels.shape[:2] != self.image_size:
-            raise UserError(
-                f"the image is {_by(pixels.shape)}, the prediction is for {_by(self.image_size)}"
+        pixels = self.pixels(image)
+        if self.is_semantic:
+            return draw_semantic(
+                pixels,
+                self.semantic,
+                class_names=self.class_names,
+                colours=self._colours(),
+                scale=scale,
             )
         if self.panoptic is not None:
             return draw_panoptic(pixels, self.panoptic, class_names=self.class_names, scale=scale)
@@ -100,6 +101,35 @@ class Prediction:
             masks=self.masks,
             scale=scale,
         )
+
+    def pixels(self, image: ImageLike | None = None) -> np.ndarray:
+        """(H, W, 3) RGB pixels of `image` or of the one that was given. Raises as `draw`."""
+        image = self.source if image is None else image
+        if image is None:
+            raise UserError("this prediction does not know its image: give it to draw()")
+        pixels = read_image(image) if isinstance(image, str | Path) else _as_array(image)
+        if pixels.shape[:2] != self.image_size:
+            raise UserError(
+                f"the image is {_by(pixels.shape)}, the prediction is for {_by(self.image_size)}"
+            )
+        return pixels
+
+    @property
+    def is_semantic(self) -> bool:
+        """Whether the class of each pixel is all that the model gives."""
+        return self.semantic is not None and self.panoptic is None and not len(self.boxes)
+
+    def semantic_image(self) -> Image.Image:
+        """The map of classes as a palette image: the value of a pixel is its class.
+
+        Saved as PNG it loads back as a label file. Raises UserError if the model gives no map.
+        """
+        if self.semantic is None:
+            raise UserError("the model gives no class of each pixel: there is no map to write")
+        return index_png(self.semantic, self._colours())
+
+    def _colours(self) -> Sequence[Colour]:
+        return self.colours or class_colours({"classes": self.class_names})
 
     def to_coco(
         self, *, image_id: int, category_ids: Sequence[int] | None = None
@@ -156,10 +186,11 @@ class Predictor:
             model = embedded_model(config, trusted_modules=trusted)
             pipeline = embedded_test_pipeline(config, trusted_modules=trusted)
             scope = embedded_scope(config, trusted_modules=trusted)
-            self.class_names = _class_names(content)
-            self.thing_names = tuple(content["meta"]["dataset_meta"].get("thing_classes", ()))
+            meta = _dataset_meta(content)
         except UserError as error:
             raise UserError(f"{checkpoint}: {error}") from error
+        self.class_names, self._colours = meta["classes"], class_colours(meta)
+        self.thing_names = tuple(meta.get("thing_classes", ()))
         with DefaultScope.overwrite_default_scope(scope):
             self.model = MODELS.build(model)
             self._reader, self._transforms = _split_pipeline(pipeline)
@@ -191,7 +222,7 @@ class Predictor:
                 {key: [one[key] for one in packed] for key in ("inputs", "data_samples")}
             )
             for image, sample in zip(batch, samples, strict=True):
-                yield to_prediction(sample, self.class_names, source=image)
+                yield to_prediction(sample, self.class_names, colours=self._colours, source=image)
 
     def _prepare(self, image: ImageLike) -> dict[str, Any]:
         """Read an image and apply the test transforms."""
@@ -216,7 +247,11 @@ class Predictor:
 
 
 def to_prediction(
-    sample: BaseDataElement, class_names: Sequence[str], *, source: ImageLike | None = None
+    sample: BaseDataElement,
+    class_names: Sequence[str],
+    *,
+    colours: Sequence[Colour] = (),
+    source: ImageLike | None = None,
 ) -> Prediction:
     """Convert a data sample of mmdet or mmseg, as a model's `predict` returns it.
 
@@ -240,6 +275,7 @@ def to_prediction(
         semantic=None if semantic is None else _numpy(next(iter(semantic.values())))[0],
         panoptic=None if panoptic is None else _numpy(panoptic.sem_seg)[0],
         source=source,
+        colours=tuple(colours),
     )
 
 
@@ -258,66 +294,6 @@ def _classes_as_boxes(
     )
 
 
-def predict_files(
-    checkpoint: str | Path,
-    images: Sequence[str | Path],
-    *,
-    out: str | Path,
-    score_threshold: float = 0.3,
-    device: str | None = None,
-) -> None:
-    """Draw what is found in image files, or folders of them, and write it as json.
-
-    `out` receives a drawing of each image under its own name and `predictions.json` in COCO's
-    format: images, categories, and annotations with a score. Objects below `score_threshold` are
-    left out. Of panoptic maps it receives `panoptic.json` and the PNGs in `panoptic/`.
-
-    Raises UserError as `Predictor` does, and if there is no image.
-    """
-    paths = list(_image_files(images))
-    predictor = Predictor(checkpoint, device)
-    out = Path(out)
-    out.mkdir(parents=True, exist_ok=True)
-    content: dict[str, list] = {
-        "images": [],
-        "annotations": [],
-        "categories": [
-            {"id": number, "name": name} for number, name in enumerate(predictor.class_names, 1)
-        ],
-    }
-    panoptic = []
-    for image_id, (path, name) in enumerate(zip(paths, _drawing_names(paths), strict=True), 1):
-        (prediction,) = predictor(path)
-        prediction = prediction.filter(score_threshold)
-        prediction.draw().save(out / name)
-        height, width = prediction.image_size
-        content["images"].append(
-            {"id": image_id, "file_name": str(path), "height": height, "width": width}
-        )
-        for entry in prediction.to_coco(image_id=image_id):
-            width, height = entry["bbox"][2:]
-            entry |= {"id": len(content["annotations"]) + 1, "area": width * height, "iscrowd": 0}
-            content["annotations"].append(entry)
-        if prediction.panoptic is not None:
-            segments = segments_of_map(prediction.panoptic, len(predictor.class_names))
-            category_ids = range(1, len(predictor.class_names) + 1)
-            panoptic.append(
-                write_panoptic_png(
-                    out / "panoptic" / name, segments, image_id=image_id, category_ids=category_ids
-                )
-            )
-    if panoptic:
-        for category in content["categories"]:
-            category["isthing"] = int(category["name"] in predictor.thing_names)
-        (out / "panoptic.json").write_text(json.dumps({**content, "annotations": panoptic}))
-    (out / "predictions.json").write_text(json.dumps(content))
-    print_log(
-        f"{len(content['annotations'])} objects in {len(paths)} images: drawings and "
-        f"predictions.json are in {out}{', and panoptic.json' if panoptic else ''}",
-        logger="current",
-    )
-
-
 def _split_pipeline(pipeline: Sequence[Any]) -> tuple[LoadImageFromFile, Compose]:
     """The transform that reads an image, and the others without those that read annotations."""
     reader, *others = Compose(pipeline).transforms
@@ -329,11 +305,12 @@ def _split_pipeline(pipeline: Sequence[Any]) -> tuple[LoadImageFromFile, Compose
     return reader, Compose([one for one in others if not isinstance(one, LoadAnnotations)])
 
 
-def _class_names(checkpoint: dict[str, Any]) -> tuple[str, ...]:
+def _dataset_meta(checkpoint: dict[str, Any]) -> dict[str, Any]:
+    """What the checkpoint says about its data; it has `classes`."""
     meta = checkpoint["meta"].get("dataset_meta") or {}
     for key in ("classes", "CLASSES"):  # mmengine's releases differ in case
         if key in meta:
-            return tuple(meta[key])
+            return {**meta, "classes": tuple(meta[key])}
     raise UserError("the checkpoint carries no class names (meta.dataset_meta.classes)")
 
 
@@ -348,28 +325,6 @@ def _as_array(image: np.ndarray | Image.Image) -> np.ndarray:
             f"an array image is (H, W, 3) uint8 in RGB order, not {image.shape} {image.dtype}"
         )
     return image
-
-
-def _image_files(paths: Sequence[str | Path]) -> Iterator[Path]:
-    for path in map(Path, paths):
-        if not path.is_dir():
-            yield path
-            continue
-        inside = sorted(p for p in path.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES)
-        if not inside:
-            raise UserError(f"no images in {path}")
-        yield from inside
-
-
-def _drawing_names(paths: Sequence[Path]) -> list[str]:
-    """A file name for each drawing; images of one name in several folders get numbers."""
-    names: list[str] = []
-    for path in paths:
-        name, number = f"{path.stem}.png", 2
-        while name in names:
-            name, number = f"{path.stem}_{number}.png", number + 1
-        names.append(name)
-    return names
 
 
 def _numpy(tensor: torch.Tensor) -> np.ndarray:

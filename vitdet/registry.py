@@ -20,6 +20,7 @@ MODELS = Registry(
         "vitdet.backbones",
         "vitdet.necks",
         "vitdet.detectors",
+        "vitdet.segmentors",
         "vitdet.classification",
     ],
 )

@@ -14,7 +14,7 @@ from vitdet.checkpoints.files import read_checkpoint
 from vitdet.datasets.panoptic_files import find_panoptic, read_segment_ids
 from vitdet.engine import load_config, train
 from vitdet.errors import UserError
-from vitdet.inference import predict_files
+from vitdet.prediction_files import predict_files
 
 RECIPE = Path(__file__).parents[1] / "engine" / "tiny_detr_panoptic.py"
 

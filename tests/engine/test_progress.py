@@ -5,6 +5,7 @@ from collections import defaultdict
 from types import SimpleNamespace
 
 import pytest
+from mmengine.runner import IterBasedTrainLoop
 
 from vitdet.engine import progress
 from vitdet.engine.progress import ProgressHook
@@ -25,6 +26,7 @@ def runner(**attributes: object) -> SimpleNamespace:
         **{"iter": 0, "epoch": 0, "max_iters": 12, "max_epochs": 3, **attributes},
         message_hub=hub,
         logger=logger,
+        train_loop=None,
         val_dataloader=range(5),
     )
 
@@ -84,3 +86,14 @@ def test_resumed_run_starts_where_it_was(monkeypatch: pytest.MonkeyPatch) -> Non
     hook.before_train(runner(iter=8))
     hook.close()
     assert "8/12" in terminal.getvalue()
+
+
+def test_a_run_that_counts_steps_shows_no_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = use_terminal(monkeypatch)
+    hook, run = ProgressHook(), runner(max_epochs=1)
+    run.train_loop = IterBasedTrainLoop.__new__(IterBasedTrainLoop)
+    hook.before_train(run)
+    run.iter = 5
+    hook.after_train_iter(run, 5)
+    hook.close()
+    assert "6/12" in terminal.getvalue() and "epoch" not in terminal.getvalue()

@@ -16,17 +16,20 @@ STUFF_IDS = (
     *(148, 149, 151, 154, 155, 156, 159, 161, 166, 168, 171, 175, 176, 177, 178, 180, 181),
     *range(184, 201),
 )
-# Layers of mmdet's heads that have a row for each class, and how many rows follow those: Deformable
-# DETR's and DINO's, one for each decoder layer, and the labels that DINO denoises; Mask2Former's.
+# Layers of mmdet's and mmseg's heads that have a row for each class, and how many rows follow
+# those: Deformable DETR's and DINO's, one for each decoder layer, and the labels that DINO
+# denoises; Mask2Former's; those of segmentors.
 HEAD_ENTRIES = (
     (r"(^|\.)bbox_head\.cls_branches\.\d+$", 0),
     (r"(^|\.)dn_query_generator\.label_embedding$", 0),
     (r"(^|\.)panoptic_head\.cls_embed$", 1),
+    (r"(^|\.)(decode|auxiliary)_head(\.\d+)?\.conv_seg$", 0),
+    (r"(^|\.)decode_head\.cls_embed$", 1),
 )
 
 
 def entries_of_heads(state: StateDict) -> dict[str, int]:
-    """Entries of `state` in mmdet's heads that have class rows -> number of rows after those.
+    """Entries of `state` in such heads that have class rows -> number of rows after those.
 
     Found by the layer's name; a layer without a weight (GroundingDINO's) has no rows of its own.
     """

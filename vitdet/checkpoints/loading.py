@@ -52,9 +52,9 @@ def load_checkpoint(
         prefix: load only what stands under it, e.g. "backbone".
         new_classes: leave the layers whose number of classes differs as they are, to fine-tune,
             and parts that the file's smaller model lacks, such as DETR's mask head.
-        classes: names of the model's classes. Models that predict sets then get the rows of classes
-            that the checkpoint has too, wherever they stand in it; with `new_classes` the others
-            stay fresh.
+        classes: names of the model's classes. Models that predict sets or classes of pixels then
+            get the rows of classes that the checkpoint has too, wherever they stand in it; with
+            `new_classes` the others stay fresh.
         map_location: as in `torch.load`.
         source: what messages call a checkpoint that is not given as a path.
 

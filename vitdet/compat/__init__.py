@@ -5,6 +5,7 @@ and offers `install()`, which registers its patch with `hooks.when_imported` and
 """
 
 from vitdet.compat import (
+    cascade_rpn,
     checkpoint_loading,
     checkpoint_saving,
     config_paths,
@@ -13,7 +14,9 @@ from vitdet.compat import (
     distributed_without_gpu,
     mmcv_ext,
     mmpretrain_multimodal,
+    mmseg_warnings,
     package_paths,
+    segmentor_batches,
     torchvision_mismatch,
 )
 
@@ -27,6 +30,9 @@ def install() -> None:
     checkpoint_saving.install()
     distributed_without_gpu.install()
     cpu_amp.install()
+    segmentor_batches.install()
+    mmseg_warnings.install()
     deformable_attention.install()
     config_paths.install()
     mmpretrain_multimodal.install()
+    cascade_rpn.install()

@@ -1,6 +1,6 @@
 """Image files as pixels."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +8,8 @@ import cv2
 import numpy as np
 
 from vitdet.errors import UserError
+
+IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"}
 
 
 def image_of(data_info: Mapping[str, Any]) -> str | np.ndarray:
@@ -36,3 +38,18 @@ def read_image(path: str | Path) -> np.ndarray:
     if image is None:
         raise UserError(f"{path} is not an image that OpenCV can read")
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+
+
+def image_files(paths: Sequence[str | Path]) -> Iterator[Path]:
+    """The files among `paths`, and the images in the folders among them.
+
+    Raises UserError if a folder has none.
+    """
+    for path in map(Path, paths):
+        if not path.is_dir():
+            yield path
+            continue
+        inside = sorted(p for p in path.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES)
+        if not inside:
+            raise UserError(f"no images in {path}")
+        yield from inside

@@ -7,6 +7,7 @@ from typing import Any
 from mmengine.config import Config
 
 from vitdet.engine.config_backbone import swap_backbone
+from vitdet.engine.config_crop import set_crop_size
 from vitdet.engine.config_data import complete_data, use_folder
 from vitdet.engine.config_file import read_config
 from vitdet.engine.config_model import limit_results, set_in_channels, set_num_classes
@@ -52,6 +53,7 @@ def load_config(
         set_num_thing_classes(config, parts_of(config), override=data is not None)
     limit_results(config, len(classes))
     set_in_channels(config)
+    set_crop_size(config)
     for key in (
         set(config) - TOP_LEVEL_KEYS
     ):  # helper variables: they would go stale in a saved file
@@ -73,4 +75,5 @@ def load_model_config(
         swap_backbone(config, backbone)
     set_num_classes(config, num_classes, override=True)
     set_in_channels(config)
+    set_crop_size(config)
     return config

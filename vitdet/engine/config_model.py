@@ -1,6 +1,7 @@
 """Fill in the numbers of a model config that follow from other parts of it."""
 
 import copy
+import inspect
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -29,8 +30,11 @@ def set_num_classes(config: Config, num_classes: int, *, override: bool) -> None
     """
     scope = config["default_scope"]
     for path, node in _nodes_with_num_classes(config["model"], "model", scope):
-        parameters = parameters_of(class_of(node, scope))
-        if "num_things_classes" in parameters:
+        cls = class_of(node, scope)
+        parameters = parameters_of(cls)
+        # mmseg's Mask2Former counts classes, though it stands on mmdet's, which counts both kinds.
+        counts_classes = "num_classes" in inspect.signature(cls).parameters
+        if "num_things_classes" in parameters and not counts_classes:
             _set_things_and_stuff(path, node, num_classes, override=override)
         else:
             _set_count(path, node, "num_classes", num_classes, override=override)
@@ -82,7 +86,8 @@ def _nodes_with_num_classes(node: Any, path: str, scope: str) -> Iterator[tuple[
     if isinstance(node, Mapping):
         if node.get("type") is not None:
             parameters = parameters_of(class_of(node, scope) or dict)
-            if not {"num_classes", "num_things_classes"}.isdisjoint(parameters):
+            counts = not {"num_classes", "num_things_classes"}.isdisjoint(parameters)
+            if counts and "kernel_generate_head" not in node:  # K-Net takes it from that part
                 yield path, node
         for key in node:
             if key not in _CLASS_AGNOSTIC:

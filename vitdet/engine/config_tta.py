@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from mmcv.transforms import LoadAnnotations
 from mmengine.config import Config, ConfigDict
 
 from vitdet.engine.config_parts import datasets_of
@@ -10,16 +11,17 @@ from vitdet.engine.config_types import class_of
 from vitdet.errors import UserError
 
 SCALES = (1.0, 0.8, 1.25)
-_META_KEYS = (
-    *("img_id", "img_path", "ori_shape", "img_shape", "scale_factor", "flip", "flip_direction"),
-)
+SEGMENTOR_SCALES = (0.5, 0.75, 1.0, 1.25, 1.5, 1.75)  # of the published "ms+flip" figures
+_VIEW_KEYS = ("img_path", "ori_shape", "img_shape", "scale_factor", "flip", "flip_direction")
+_META_KEYS = {"PackDetInputs": ("img_id", *_VIEW_KEYS), "PackSegInputs": _VIEW_KEYS}
 
 
-def use_tta(config: Config, scales: Sequence[float] = SCALES) -> None:
+def use_tta(config: Config, scales: Sequence[float] | None = None) -> None:
     """Let the config's test data come in several views and its model merge what it finds, in place.
 
-    The views are the test size times each of `scales`, straight and flipped left to right. A config
-    that states a `tta_pipeline`, as mmdet's do, has that instead.
+    The views are the test size times each of `scales`, straight and flipped left to right; by
+    default 1, 0.8 and 1.25, and for segmentors 0.5 to 1.75 in steps of a quarter. A config that
+    states a `tta_pipeline`, as mmdet's do, has that instead.
 
     Raises:
         UserError: the test pipeline has no place for views.
@@ -28,36 +30,41 @@ def use_tta(config: Config, scales: Sequence[float] = SCALES) -> None:
     node = dict(datasets_of(config)).get("test")
     if node is None:
         raise UserError("--tta: the config has no test_dataloader")
+    is_segmentor = "decode_head" in config["model"]
+    scales = scales or (SEGMENTOR_SCALES if is_segmentor else SCALES)
     own = config.get("tta_pipeline")
     node["pipeline"] = own or _views(node["pipeline"], scales, scope)
-    config["model"] = ConfigDict(type="vitdet.tta.AugmentedDetector", module=config["model"])
+    name = "AugmentedSegmentor" if is_segmentor else "AugmentedDetector"
+    config["model"] = ConfigDict(type=f"vitdet.tta.{name}", module=config["model"])
 
 
 def _views(pipeline: Sequence[Any], scales: Sequence[float], scope: str) -> list[ConfigDict]:
-    names = [getattr(class_of(step, scope), "__name__", "") for step in pipeline]
-    if "Resize" not in names or "PackDetInputs" not in names:
+    steps = [(getattr(class_of(step, scope), "__name__", ""), step) for step in pipeline]
+    names = [name for name, _ in steps]
+    packer = next((name for name in names if name in _META_KEYS), None)
+    if "Resize" not in names or packer is None:
         raise UserError(
-            "--tta: the test pipeline needs a Resize and a PackDetInputs to make views from, it "
-            f"has {', '.join(names)}; or state a tta_pipeline in the config"
+            f"--tta: the test pipeline needs a Resize and a {' or '.join(_META_KEYS)} to make "
+            f"views from, it has {', '.join(names)}; or state a tta_pipeline in the config"
         )
     place = names.index("Resize")
-    resize = pipeline[place]
-    sizes = [_resized(resize, scale) for scale in scales]
+    sizes = [_resized(pipeline[place], scale) for scale in scales]
     flips = [ConfigDict(type="mmdet.datasets.transforms.RandomFlip", prob=p) for p in (0.0, 1.0)]
-    after = [
-        ConfigDict(step, meta_keys=_META_KEYS) if name == "PackDetInputs" else step
-        for name, step in zip(names[place + 1 :], pipeline[place + 1 :], strict=True)
-        if name != "LoadAnnotations"  # evaluators read the annotation file
+    loads_labels = {
+        name: issubclass(class_of(step, scope), LoadAnnotations) for name, step in steps
+    }
+    others = [
+        ConfigDict(step, meta_keys=_META_KEYS[name]) if name == packer else step
+        for name, step in steps[place + 1 :]
+        if not loads_labels[name]
     ]
+    if packer == "PackSegInputs":  # labels of pixels, unflipped and at their own size
+        others = [*(step for name, step in steps if loads_labels[name]), *others]
     views = ConfigDict(
         type="mmcv.transforms.TestTimeAug",
-        transforms=[sizes, flips, *([step] for step in after)],
+        transforms=[sizes, flips, *([step] for step in others)],
     )
-    before = [
-        step
-        for name, step in zip(names[:place], pipeline[:place], strict=True)
-        if name != "LoadAnnotations"
-    ]
+    before = [step for name, step in steps[:place] if not loads_labels[name]]
     return [*before, views]
 
 

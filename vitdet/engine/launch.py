@@ -9,7 +9,7 @@ from mmengine.dist import is_main_process
 
 from vitdet.device import use_device
 from vitdet.engine.config_parts import datasets_of, evaluators_of
-from vitdet.engine.config_tta import SCALES, use_tta
+from vitdet.engine.config_tta import use_tta
 from vitdet.engine.pictures import DrawPredictions, draw_sample_sheet
 from vitdet.engine.runner import Runner
 from vitdet.engine.work_dir import BEST, LAST, checkpoint_to_resume, choose_work_dir
@@ -103,7 +103,7 @@ def test(
         for evaluator in evaluators_of(config, "test"):
             evaluator["outfile_prefix"] = str(Path(out).with_suffix(""))
     if tta:
-        use_tta(config, SCALES if tta is True else tta)
+        use_tta(config, None if tta is True else tta)
     runner = _build_runner(config, folder, device, launcher)
     if show_dir is not None:
         runner.register_hook(DrawPredictions(show_dir))

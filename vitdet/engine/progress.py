@@ -1,4 +1,4 @@
-"""A live progress bar on a terminal: epoch, loss, data time, time left."""
+"""A live progress bar on a terminal: epoch or step, loss, data time, time left."""
 
 import sys
 import time
@@ -6,6 +6,7 @@ from typing import Any
 
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
+from mmengine.runner import IterBasedTrainLoop
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -39,10 +40,16 @@ class ProgressHook(Hook):
         self._progress.update(
             self._training,
             completed=runner.iter + 1,
-            description=f"epoch {runner.epoch + 1}/{runner.max_epochs}",
+            description=self._description(runner),
             note=f"loss {loss:.3f}  data {data_time * 1000:.0f} ms",
             refresh=True,
         )
+
+    @staticmethod
+    def _description(runner: Any) -> str:
+        if isinstance(runner.train_loop, IterBasedTrainLoop):
+            return "training"
+        return f"epoch {runner.epoch + 1}/{runner.max_epochs}"
 
     def before_val(self, runner: Any) -> None:
         self._show_training_done(runner)

@@ -42,7 +42,7 @@ def class_table(areas: Tensor, scores: Mapping[str, Tensor], *, classes: Sequenc
     for title, is_member in groups.items():
         names = [classes[k] for k in is_member.nonzero().flatten().tolist()]
         if names:
-            lines.append(f"{title}: {', '.join(names)}")
+            lines.append(f"{title}: {'; '.join(names)}")  # names of ADE20K hold commas
     return "\n".join(lines)
 
 

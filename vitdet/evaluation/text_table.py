@@ -18,6 +18,7 @@ def plain_table(first: str, *columns: str) -> Table:
 
 def render(table: Table) -> str:
     # Wide enough for any class name, whatever the terminal: a log file has no width.
-    console = Console(file=io.StringIO(), width=1000, color_system=None, force_terminal=False)
+    # Names are printed as they are: no brackets read as markup, no :bus: as a picture.
+    console = Console(file=io.StringIO(), width=1000, color_system=None, markup=False, emoji=False)
     console.print(table)
     return console.file.getvalue().rstrip("\n")

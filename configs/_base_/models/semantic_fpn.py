@@ -1,14 +1,15 @@
 """Semantic FPN (Kirillov et al. 2019, arXiv:1901.02446), as PVT uses it.
 
 Left open, and filled in by `vitdet.engine.load_config`: the backbone, the neck's `in_channels` and
-`num_classes`.
+`num_classes`, the size of training crops; and with `test_cfg.mode=slide` that of windows.
 """
 
 from mmseg.models.data_preprocessor import SegDataPreProcessor
 from mmseg.models.decode_heads import FPNHead
 from mmseg.models.losses import CrossEntropyLoss
 from mmseg.models.necks import FPN
-from mmseg.models.segmentors import EncoderDecoder
+
+from vitdet.segmentors import EncoderDecoder
 
 norm = dict(type="SyncBN", requires_grad=True)
 model = dict(
@@ -20,7 +21,6 @@ model = dict(
         bgr_to_rgb=True,
         pad_val=0,
         seg_pad_val=255,
-        size=(512, 512),
     ),
     neck=dict(type=FPN, out_channels=256, num_outs=4),
     decode_head=dict(
@@ -35,5 +35,5 @@ model = dict(
         loss_decode=dict(type=CrossEntropyLoss, use_sigmoid=False, loss_weight=1.0),
     ),
     train_cfg=dict(),
-    test_cfg=dict(mode="whole"),
+    test_cfg=dict(mode="whole", crop_size=None, stride=None),
 )

@@ -1,13 +1,14 @@
 """UperNet with an auxiliary FCN head (Xiao et al. 2018, arXiv:1807.10221), as Swin uses it.
 
 Left open, and filled in by `vitdet.engine.load_config`: the backbone, both heads' `in_channels` and
-`num_classes`.
+`num_classes`, the size of training crops; and with `test_cfg.mode=slide` that of windows.
 """
 
 from mmseg.models.data_preprocessor import SegDataPreProcessor
 from mmseg.models.decode_heads import FCNHead, UPerHead
 from mmseg.models.losses import CrossEntropyLoss
-from mmseg.models.segmentors import EncoderDecoder
+
+from vitdet.segmentors import EncoderDecoder
 
 norm = dict(type="SyncBN", requires_grad=True)
 model = dict(
@@ -19,7 +20,6 @@ model = dict(
         bgr_to_rgb=True,
         pad_val=0,
         seg_pad_val=255,
-        size=(512, 512),
     ),
     decode_head=dict(
         type=UPerHead,
@@ -43,5 +43,5 @@ model = dict(
         loss_decode=dict(type=CrossEntropyLoss, use_sigmoid=False, loss_weight=0.4),
     ),
     train_cfg=dict(),
-    test_cfg=dict(mode="whole"),
+    test_cfg=dict(mode="whole", crop_size=None, stride=None),
 )

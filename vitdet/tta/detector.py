@@ -1,4 +1,4 @@
-"""Test-time augmentation: several views of an image, one merged result, masks included.
+"""A detector that looks at several views of an image and merges what it finds, masks included.
 
 mmdet's `DetTTAModel` merges boxes only and asserts that there are no masks.
 """

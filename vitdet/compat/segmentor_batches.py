@@ -1,0 +1,40 @@
+"""Test batches of images of different sizes for segmentors.
+
+Breaks: mmseg (<= 1.2) asserts that all images of a test batch have one size, which those of real
+data sets have not. Here each size is predicted by itself, so that an image's result does not depend
+on its neighbours. Delete when mmseg does either that or padding.
+"""
+
+import functools
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+from vitdet.compat.hooks import when_imported
+
+
+def _patch(base: ModuleType) -> None:
+    for name in ("test_step", "val_step"):
+        setattr(base.BaseSegmentor, name, _size_by_size(getattr(base.BaseSegmentor, name)))
+
+
+def _size_by_size(original: Callable[..., list]) -> Callable[..., list]:
+    @functools.wraps(original)
+    def step(self: Any, data: dict[str, Any]) -> list:
+        sizes = [tuple(image.shape[-2:]) for image in data["inputs"]]
+        if len(set(sizes)) < 2:
+            return original(self, data)
+        results: list = [None] * len(sizes)
+        for size in dict.fromkeys(sizes):
+            places = [place for place, other in enumerate(sizes) if other == size]
+            part = {key: [values[place] for place in places] for key, values in data.items()}
+            for place, result in zip(places, original(self, part), strict=True):
+                results[place] = result
+        return results
+
+    return step
+
+
+def install() -> None:
+    """Register the patch of mmseg's `BaseSegmentor`."""
+    when_imported("mmseg.models.segmentors.base", _patch)
