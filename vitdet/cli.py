@@ -136,7 +136,7 @@ def _add_zoo(commands: Any) -> None:
     check.add_argument("--sample", type=int, metavar="N", help="only N of them, at random")
     check.add_argument("--again", action="store_true", help="those checked before, too")
     check.add_argument("--jobs", type=int, default=1, metavar="N", help="configs at a time")
-    check.add_argument("--seconds", type=float, default=300, metavar="S", help="limit for each")
+    check.add_argument("--seconds", type=int, default=300, metavar="S", help="limit for each")
     check.add_argument("--memory", type=float, default=8, metavar="GIB", help="limit for each")
     check.add_argument("--out", default="docs", metavar="DIR", help="folder of zoo.json and zoo.md")
     listing.set_defaults(run=_zoo_list)

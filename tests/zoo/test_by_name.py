@@ -1,4 +1,4 @@
-"""Configs of mmdet and mmseg by name, through every tool: train, test, predict, and the inferencers."""
+"""Configs of mmdet and mmseg by name through every tool, and what they save in the inferencers."""
 
 import os
 from pathlib import Path

@@ -3,6 +3,7 @@
 import importlib
 import multiprocessing
 import os
+import signal
 import sys
 import time
 import warnings
@@ -19,9 +20,12 @@ _LOADED_ONCE = ("mmdet.models", "mmseg.models", "vitdet.zoo.check")
 
 @dataclass(frozen=True)
 class Limits:
-    """What one config may take."""
+    """What one config may take: processor time, on Linux, and memory.
 
-    seconds: float = 300
+    Ten times as long on the clock ends it anywhere, whatever else the machine does.
+    """
+
+    seconds: int = 300
     gibibytes: float = 8
 
 
@@ -62,11 +66,11 @@ def check_all(
                 name = waiting.pop()
                 ours, theirs = context.Pipe(duplex=False)
                 process = context.Process(
-                    target=_work, args=(theirs, name, with_step, limits.gibibytes), daemon=True
+                    target=_work, args=(theirs, name, with_step, limits), daemon=True
                 )
                 process.start()
                 theirs.close()
-                running[ours] = _Worker(name, process, time.monotonic() + limits.seconds)
+                running[ours] = _Worker(name, process, time.monotonic() + 10 * limits.seconds)
             yield from _collect(running, limits)
     finally:
         for worker in running.values():
@@ -81,24 +85,29 @@ def _collect(running: dict[Connection, _Worker], limits: Limits) -> Iterator[tup
             worker.outcome = connection.recv()
         except EOFError:
             worker.process.join()
-            code = worker.process.exitcode
-            yield worker.name, worker.ended(f"its process ended with {code}" if code else "")
+            yield worker.name, worker.ended(_failure(worker.process.exitcode, limits))
             del running[connection]
     for connection, worker in list(running.items()):
         if time.monotonic() > worker.deadline:
             worker.process.kill()
-            yield worker.name, worker.ended(f"takes more than {limits.seconds:g} s")
+            yield worker.name, worker.ended(f"takes more than {10 * limits.seconds} s")
             del running[connection]
 
 
-def _work(connection: Connection, name: str, with_step: bool, gibibytes: float) -> None:
+def _failure(exit_code: int | None, limits: Limits) -> str:
+    if sys.platform == "linux" and exit_code == -signal.SIGXCPU:
+        return f"takes more than {limits.seconds} s of processor time"
+    return f"its process ended with {exit_code}" if exit_code else ""
+
+
+def _work(connection: Connection, name: str, with_step: bool, limits: Limits) -> None:
     """What each process does: check one config in silence, and tell."""
     import torch
 
     from vitdet.zoo.check import check_config
 
     stay_offline()
-    _limit_memory(gibibytes)
+    _apply(limits)
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
     with open(os.devnull, "w") as nowhere:
@@ -108,10 +117,12 @@ def _work(connection: Connection, name: str, with_step: bool, gibibytes: float) 
             connection.send(outcome)
 
 
-def _limit_memory(gibibytes: float) -> None:
-    """Make allocations beyond the limit fail in this process, where the system can."""
+def _apply(limits: Limits) -> None:
+    """Let the system end this process, or its allocations, beyond the limits, where it can."""
     if sys.platform == "linux":
         import resource
 
-        limit = int(gibibytes * 2**30)
-        resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+        size = int(limits.gibibytes * 2**30)
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        resource.setrlimit(resource.RLIMIT_CPU, (limits.seconds, limits.seconds + 5))
+        resource.setrlimit(resource.RLIMIT_DATA, (size, size))
