@@ -35,7 +35,7 @@ model.merge(
             frozen_stages=-1,
             init_cfg=None,
         ),
-        num_queries=16,
+        num_queries=25,
         embed_dims=128,
         num_heads=4,
         num_encoder_layers=2,
@@ -43,7 +43,7 @@ model.merge(
         feedforward_channels=256,
         dropout=0.0,
         pre_norm=True,
-        criterion=dict(class_weight=8.0),
+        criterion=dict(class_weight=5.0),
     )
 )
 
@@ -64,7 +64,7 @@ test_pipeline = [
 ]
 # No loader processes: preparing a batch takes less than fetching it from another process.
 train_dataloader = dict(
-    batch_size=8,
+    batch_size=16,
     num_workers=0,
     sampler=dict(type=DefaultSampler, shuffle=True),
     dataset=dict(
@@ -92,19 +92,19 @@ test_dataloader = val_dataloader
 val_evaluator = dict(type=CocoMetric, metric="bbox")
 test_evaluator = val_evaluator
 
-train_cfg.update(max_epochs=12, val_interval=2)
+train_cfg.update(max_epochs=17, val_interval=2)
 optim_wrapper.merge(
-    dict(optimizer=dict(lr=1e-3, fused=True), paramwise_cfg=None, clip_grad=dict(max_norm=1.0))
+    dict(optimizer=dict(lr=1.5e-3, fused=True), paramwise_cfg=None, clip_grad=dict(max_norm=1.0))
 )
 param_scheduler = [
     dict(type=LinearLR, start_factor=0.01, by_epoch=False, begin=0, end=200),
     dict(
         type=CosineAnnealingLR,
         by_epoch=True,
-        T_max=12,
+        T_max=17,
         eta_min_ratio=0.01,
         convert_to_iter_based=True,
     ),
 ]
-auto_scale_lr.update(base_batch_size=8)
+auto_scale_lr.update(base_batch_size=16)
 randomness = dict(seed=0)
