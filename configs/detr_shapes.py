@@ -22,8 +22,9 @@ from vitdet.evaluation import CocoMetric
 published = dict(size=(128, 128))
 
 # Sized for things of 10 to 64 pixels in images of 128: a map of stride 16 has 64 tokens. Batch norm
-# and pre-norm are what let it learn from scratch, and few queries match sooner. With DETR's own
-# weight of 1 the class learns nothing for long: under clipping the boxes' gradients leave it none.
+# and pre-norm are what let it learn from scratch. More queries lie nearer to the things from the
+# start, but learn classes later. With DETR's own class weight of 1 it learns no class for long: the
+# gradients of the boxes leave it no share of what clipping lets through.
 model.merge(
     dict(
         backbone=dict(

@@ -1,4 +1,4 @@
-"""A handful of labelled photos, from scratch: the small YOLOS of `yolos_shapes.py` at 256 pixels.
+"""A handful of labelled photos, from scratch: the small YOLOS of `yolos_shapes.py` at 192 pixels.
 
 For seeing whether labels and training fit together before anything larger. With hundreds of photos
 take fewer epochs, or fine-tune yolos_tiny_coco.py.
@@ -12,9 +12,9 @@ with read_base():
     from .detr_photos import *
     from .yolos_shapes import model
 
-published = dict(num_classes=3, size=(256, 256))
+published = dict(num_classes=3, size=(192, 192))
 
-model.update(num_queries=40, mid_img_size=256)
-model["backbone"].update(img_size=256, patch_size=16)
-train_cfg.update(max_epochs=300)
-param_scheduler[1].update(T_max=300)
+model.update(mid_img_size=192)
+model["backbone"].update(img_size=192)
+for loader, resize in ((train_dataloader, 2), (val_dataloader, 1), (test_dataloader, 1)):
+    loader["dataset"]["pipeline"][resize].update(scale=(192, 192))
