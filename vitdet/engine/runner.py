@@ -11,6 +11,7 @@ from mmengine.model import BaseTTAModel, is_model_wrapper
 from mmengine.registry import RUNNERS
 from mmengine.runner import BaseLoop
 from mmengine.runner import Runner as MMEngineRunner
+from mmengine.visualization import Visualizer
 from torch import nn
 from torch.utils.data import DataLoader
 
@@ -39,6 +40,14 @@ class Runner(MMEngineRunner):
         logger = super().build_logger(*args, **kwargs)
         keep_console_readable(logger)
         return logger
+
+    def build_visualizer(self, visualizer: Visualizer | dict | None = None) -> Visualizer:
+        """mmengine keeps one of each name: a second run in a process would write to the first's
+        folder."""
+        if isinstance(visualizer, dict):
+            visualizer = visualizer.copy()
+            visualizer["name"] = str(self._log_dir)
+        return super().build_visualizer(visualizer)
 
     @staticmethod
     def build_dataloader(*args: Any, **kwargs: Any) -> DataLoader:
