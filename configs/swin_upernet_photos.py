@@ -44,7 +44,7 @@ train_dataloader["dataset"].update(
     ]
 )
 
-train_cfg.update(max_iters=2000, val_interval=400)
-optim_wrapper["optimizer"].update(lr=8e-4)
-param_scheduler[1].update(T_max=2000)
+train_cfg.update(max_iters=1200, val_interval=200)
+optim_wrapper["optimizer"].update(lr=6e-4)
+param_scheduler[1].update(T_max=1200)
 auto_scale_lr.update(base_batch_size=2)
