@@ -1,7 +1,7 @@
 """The quick start of segmentation: a small UperNet with Swin, from scratch in minutes on two cores.
 
 The data set is generated on first use: six kinds of things in clutter, a third of them partly
-hidden (vitdet/datasets/shapes.py). mIoU on its 100 held-out images: see README.
+hidden (vitdet/datasets/shapes.py). The recipe is not settled: see README.
 
     python tools/train.py configs/swin_upernet_shapes.py
 """
