@@ -8,8 +8,9 @@ from collections.abc import Callable, Sequence
 
 import torch
 from harness import Benchmark, Case, Step
-from mmcv.ops.multi_scale_deform_attn import multi_scale_deformable_attn_pytorch
 from torch import Tensor
+
+import vitdet  # noqa: F401  mmcv cannot be imported before it
 
 SHAPES = torch.tensor([[100, 167], [50, 84], [25, 42], [13, 21]])
 SMALL_SHAPES = torch.tensor([[20, 30], [10, 15], [5, 8], [3, 4]])
@@ -52,25 +53,41 @@ def step_of(attend: Callable[..., Tensor], case: Case, device: torch.device) -> 
 
 
 def vitdet_attention(case: Case, device: torch.device) -> Step:
+    from mmcv.ops.multi_scale_deform_attn import multi_scale_deformable_attn_pytorch
+
     return step_of(multi_scale_deformable_attn_pytorch, case, device)
 
 
 def mmcv_attention(case: Case, device: torch.device) -> Step:
+    from mmcv.ops.multi_scale_deform_attn import multi_scale_deformable_attn_pytorch
+
     return step_of(multi_scale_deformable_attn_pytorch.__wrapped__, case, device)
 
 
 def cases(is_quick: bool) -> list[Case]:
-    shapes = SMALL_SHAPES if is_quick else SHAPES
     return [
-        Case(
-            f"{part} {'forward+backward' if backward else 'forward'}",
-            dict(shapes=shapes, queries=queries, backward=backward),
-            # Both round places to a float32: a pixel of 167 by up to 1e-5, which steep maps feel.
-            tolerance=1e-3,
-        )
-        for part, queries in (("encoder", None), ("decoder", 900))
+        case_of(SMALL_SHAPES if is_quick else SHAPES, queries=queries, backward=backward)
+        for queries in (None, 900)
         for backward in (False, True)
     ]
+
+
+def case_of(shapes: Tensor, *, queries: int | None, backward: bool) -> Case:
+    """One case, compared on small maps.
+
+    Both peers round a place to float32 in their own way, and among millions of samples some then
+    lie on the other side of a pixel's centre, where the gradient jumps.
+    """
+    name = "decoder" if queries else "encoder"
+    compared_on = None
+    if shapes is not SMALL_SHAPES:
+        compared_on = case_of(SMALL_SHAPES, queries=queries, backward=backward)
+    return Case(
+        f"{name} {'forward+backward' if backward else 'forward'}",
+        dict(shapes=shapes, queries=queries, backward=backward),
+        tolerance=1e-4,
+        compared_on=compared_on,
+    )
 
 
 BENCHMARK = Benchmark(

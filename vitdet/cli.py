@@ -1,4 +1,4 @@
-"""The commands `vitdet train | test | predict | inspect`, which are also the files in `tools/`.
+"""The commands `vitdet train | test | predict | inspect | zoo`, also the files in `tools/`.
 
 A mistake the user can mend (`UserError`) is printed as one line and ends with exit code 2; Ctrl-C
 ends with 130. Heavy imports wait until the arguments are known to be good.
@@ -20,12 +20,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="vitdet", description=vitdet.__doc__.splitlines()[0])
     parser.add_argument("--version", action="version", version=f"vitdet {vitdet.__version__}")
     commands = parser.add_subparsers(
-        dest="command", required=True, metavar="train|test|predict|inspect"
+        dest="command", required=True, metavar="train|test|predict|inspect|zoo"
     )
     _add_train(commands)
     _add_test(commands)
     _add_predict(commands)
     _add_inspect(commands)
+    _add_zoo(commands)
     arguments = parser.parse_args(argv)
     try:
         arguments.run(arguments)
@@ -117,6 +118,30 @@ def _add_inspect(commands: Any) -> None:
         "config", nargs="?", help="config file or name: say what would load into its model"
     )
     parser.set_defaults(run=_inspect)
+
+
+def _add_zoo(commands: Any) -> None:
+    parser = commands.add_parser(
+        "zoo",
+        help="the configs of mmdet and mmseg",
+        description="List, check or train the configs that mmdet and mmseg install.",
+    )
+    actions = parser.add_subparsers(dest="action", required=True, metavar="list|check|train")
+    listing = actions.add_parser("list", help="names of the configs")
+    check = actions.add_parser("check", help="build every model, without its pretrained weights")
+    for action in (listing, check):
+        action.add_argument("library", nargs="?", choices=("mmdet", "mmseg"), help="default: both")
+        action.add_argument("--filter", default="", metavar="TEXT", help="only names with TEXT")
+    check.add_argument("--step", action="store_true", help="train a step and predict, too")
+    check.add_argument("--sample", type=int, metavar="N", help="only N of them, at random")
+    check.add_argument("--again", action="store_true", help="those checked before, too")
+    check.add_argument("--jobs", type=int, default=1, metavar="N", help="configs at a time")
+    check.add_argument("--seconds", type=int, default=300, metavar="S", help="limit for each")
+    check.add_argument("--memory", type=float, default=8, metavar="GIB", help="limit for each")
+    check.add_argument("--out", default="docs", metavar="DIR", help="folder of zoo.json and zoo.md")
+    listing.set_defaults(run=_zoo_list)
+    check.set_defaults(run=_zoo_check)
+    _add_train(actions)
 
 
 def _add_config_arguments(parser: argparse.ArgumentParser) -> None:
@@ -212,3 +237,25 @@ def _inspect(arguments: argparse.Namespace) -> None:
         from vitdet.engine.checkpoint_fit import describe_fit
 
         sys.stdout.write(f"  {describe_fit(summary, arguments.config)}\n")
+
+
+def _zoo_list(arguments: argparse.Namespace) -> None:
+    from vitdet.zoo.command import list_configs
+
+    list_configs(arguments.library, arguments.filter)
+
+
+def _zoo_check(arguments: argparse.Namespace) -> None:
+    from vitdet.zoo.command import check_configs
+    from vitdet.zoo.workers import Limits
+
+    check_configs(
+        arguments.library,
+        arguments.filter,
+        with_step=arguments.step,
+        sample=arguments.sample,
+        again=arguments.again,
+        jobs=arguments.jobs,
+        limits=Limits(arguments.seconds, arguments.memory),
+        folder=arguments.out,
+    )

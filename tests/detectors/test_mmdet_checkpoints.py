@@ -93,7 +93,7 @@ def test_same_predictions_and_losses(name: str) -> None:
     losses = []
     for model in (theirs, ours):
         torch.manual_seed(0)  # of the points at which masks are compared, and of DINO's noise
-        inputs = model.data_preprocessor(batch(), training=True)
+        inputs = model.train().data_preprocessor(batch(), training=True)
         losses.append(model.parse_losses(model(**inputs, mode="loss"))[1])
     assert losses[0].keys() == losses[1].keys() and len(losses[0]) > 6
     for key, value in losses[0].items():

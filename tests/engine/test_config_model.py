@@ -1,6 +1,7 @@
 import pytest
 from mmengine.config import Config
 
+from vitdet.engine.config_file import find_config
 from vitdet.engine.config_model import limit_results, set_in_channels, set_num_classes
 from vitdet.errors import UserError
 
@@ -128,3 +129,14 @@ def test_no_more_results_than_queries_and_classes_give(head: dict, limit: str) -
     assert cfg.model.test_cfg[limit] == 60
     limit_results(cfg, 1000)
     assert cfg.model.test_cfg[limit] == 60
+
+
+def test_k_net_counts_classes_in_its_parts() -> None:
+    config = Config.fromfile(
+        find_config("mmseg::knet/knet-s3_r50-d8_deeplabv3_8xb2-adamw-80k_ade20k-512x512")
+    )
+    set_num_classes(config, 7, override=True)
+    head = config.model.decode_head
+    assert "num_classes" not in head
+    parts = [head.kernel_generate_head, *head.kernel_update_head]
+    assert [part.num_classes for part in parts] == [7] * 4

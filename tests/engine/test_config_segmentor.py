@@ -60,3 +60,15 @@ def test_class_weights_are_as_many_as_classes(tmp_path: Path) -> None:
     load(tmp_path, (0, 1, 2), **{key: [1.0, 2.0, 3.0]})
     with pytest.raises(UserError, match=r"auxiliary_head\.loss_decode\.class_weight has 2 numbers"):
         load(tmp_path, (0, 1, 2), **{key: [1.0, 2.0]})
+
+
+def test_data_takes_away_the_weights_of_other_classes(tmp_path: Path) -> None:
+    weigh = 'model["decode_head"].update(num_classes=19)\n'
+    weigh += 'model["decode_head"]["loss_decode"].update(class_weight=[2.0] * {})\n'
+    data = write_folder(tmp_path / "data")
+    (tmp_path / "config.py").write_text(TINY.read_text() + weigh.format(19))
+    config = load_config(tmp_path / "config.py", data=data)
+    assert "class_weight" not in config.model.decode_head.loss_decode
+    (tmp_path / "other.py").write_text(TINY.read_text() + weigh.format(5))  # nobody's: a mistake
+    with pytest.raises(UserError, match="class_weight has 5 numbers"):
+        load_config(tmp_path / "other.py", data=data)

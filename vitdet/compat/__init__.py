@@ -5,12 +5,15 @@ and offers `install()`, which registers its patch with `hooks.when_imported` and
 """
 
 from vitdet.compat import (
+    cascade_rpn,
     checkpoint_loading,
     checkpoint_saving,
+    config_paths,
     cpu_amp,
     deformable_attention,
     distributed_without_gpu,
     mmcv_ext,
+    mmpretrain_multimodal,
     mmseg_warnings,
     package_paths,
     segmentor_batches,
@@ -30,3 +33,6 @@ def install() -> None:
     segmentor_batches.install()
     mmseg_warnings.install()
     deformable_attention.install()
+    config_paths.install()
+    mmpretrain_multimodal.install()
+    cascade_rpn.install()

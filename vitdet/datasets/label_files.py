@@ -96,13 +96,16 @@ class LoadLabels(LoadAnnotations):
 
     For `SemanticFolder` by its table of values (`label_table`), for mmseg's data sets as their
     `reduce_zero_label` and `label_map` say. Raises UserError as `read_values` does, and for a value
-    that is not in the table.
+    that is not in the table. An image that comes without labels, as from mmseg's inferencer, stays
+    without.
     """
 
     def __init__(self) -> None:
         super().__init__(with_bbox=False, with_label=False, with_seg=True)
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        if "seg_map_path" not in results:
+            return results
         path, table = results["seg_map_path"], results.get("label_table")
         if table is None:
             lookup = mmseg_lookup(

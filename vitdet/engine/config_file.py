@@ -8,6 +8,7 @@ from mmengine.config import Config
 
 import vitdet
 from vitdet.errors import UserError
+from vitdet.zoo.configs import find_zoo_config
 
 
 def shipped_configs() -> Path:
@@ -20,9 +21,13 @@ def shipped_configs() -> Path:
 def find_config(name: str | Path) -> Path:
     """Path of a config given as a path, or as the name of one that ships with vitdet.
 
+    `mmdet::FOLDER/NAME` and `mmseg::FOLDER/NAME` name those that the two libraries install.
+
     Raises:
         UserError: nothing is there; the nearest names are offered.
     """
+    if "::" in str(name):
+        return find_zoo_config(str(name))
     path = Path(name)
     if path.is_file():
         return path

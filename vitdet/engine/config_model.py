@@ -86,7 +86,8 @@ def _nodes_with_num_classes(node: Any, path: str, scope: str) -> Iterator[tuple[
     if isinstance(node, Mapping):
         if node.get("type") is not None:
             parameters = parameters_of(class_of(node, scope) or dict)
-            if not {"num_classes", "num_things_classes"}.isdisjoint(parameters):
+            counts = not {"num_classes", "num_things_classes"}.isdisjoint(parameters)
+            if counts and "kernel_generate_head" not in node:  # K-Net takes it from that part
                 yield path, node
         for key in node:
             if key not in _CLASS_AGNOSTIC:

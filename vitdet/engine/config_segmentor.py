@@ -1,9 +1,11 @@
 """What of a segmentor's config has to agree with its labels: ignored label, outputs, weights."""
 
+import logging
 from collections.abc import Sequence
 from typing import Any
 
 from mmengine.config import Config
+from mmengine.logging import print_log
 
 from vitdet.datasets.label_table import IGNORED
 from vitdet.engine.config_parts import evaluators_of
@@ -42,13 +44,24 @@ def ignored_label(config: Config) -> int:
 
 
 def leave_outputs_open(config: Config) -> None:
-    """Take away the number of outputs that heads state for the classes of other data, in place.
+    """Take away the outputs and class weights that heads state for other data, in place.
 
     A single output stays: it is the binary form, for any data of two classes.
     """
-    for _, head in heads_of(config):
-        if _tells_outputs(head, config["default_scope"]) and (head.get("out_channels") or 1) > 1:
+    for path, head in heads_of(config):
+        if not _tells_outputs(head, config["default_scope"]):
+            continue
+        if (head.get("out_channels") or 1) > 1:
             del head["out_channels"]
+        for loss in _losses(head):
+            weights = loss.get("class_weight")
+            if isinstance(weights, list | tuple) and len(weights) == head.get("num_classes"):
+                del loss["class_weight"]
+                print_log(
+                    f"{path}.loss_decode.class_weight weighs the classes of other data: left out",
+                    logger="current",
+                    level=logging.WARNING,
+                )
 
 
 def check_outputs(config: Config, num_classes: int) -> None:
@@ -67,8 +80,7 @@ def check_outputs(config: Config, num_classes: int) -> None:
                 f"{path}.out_channels is {outputs}, but the data has {num_classes} classes; leave "
                 "it out of the config and it follows from the data"
             )
-        losses = head.get("loss_decode") or {}
-        for loss in [losses] if isinstance(losses, dict) else losses:
+        for loss in _losses(head):
             if outputs == 1 and not loss.get("use_sigmoid") and "CrossEntropy" in _name(loss):
                 raise UserError(
                     f"{path}.out_channels is 1, of which a softmax is always 1 and learns nothing: "
@@ -77,6 +89,11 @@ def check_outputs(config: Config, num_classes: int) -> None:
             weights = loss.get("class_weight")
             if isinstance(weights, Sequence) and not isinstance(weights, str):
                 _check_weights(f"{path}.loss_decode.class_weight", len(weights), outputs)
+
+
+def _losses(head: Any) -> Sequence[Any]:
+    losses = head.get("loss_decode") or {}
+    return [losses] if isinstance(losses, dict) else losses
 
 
 def _check_weights(key: str, num_weights: int, outputs: int) -> None:

@@ -1,0 +1,53 @@
+import pytest
+
+from vitdet.zoo.outcome import excuse, shorten
+
+
+def raised(error: Exception, cause: Exception | None = None) -> Exception:
+    try:
+        raise error from cause
+    except Exception as caught:
+        return caught
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ModuleNotFoundError("No module named 'detectron2'", name="detectron2.layers"),
+        ImportError("please install Detectron2 first: pip install detectron2"),
+        RuntimeError("detectron2 is not installed, please install it"),
+        KeyError("not in the registry"),
+    ],
+)
+def test_what_is_missing_is_named(error: Exception) -> None:
+    first = ModuleNotFoundError("No module named 'detectron2'", name="detectron2")
+    assert excuse(raised(error, first)) == "needs detectron2"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ModuleNotFoundError("No module named 'pkg_resources'", name="pkg_resources"),
+        ModuleNotFoundError("No module named 'mmcv._ext'", name="mmcv._ext"),
+        ImportError("cannot import name 'ResNet' from 'mmdet'"),
+        ValueError("a detectron2 of the wrong kind"),
+        AssertionError(),
+    ],
+)
+def test_a_fault_is_not_excused(error: Exception) -> None:
+    assert excuse(raised(error)) is None
+
+
+def test_a_refused_download_is_an_excuse() -> None:
+    error = OSError("Can't load the configuration for 'bert-base-uncased'. If you were trying ...")
+    assert "bert-base-uncased" in excuse(raised(error))
+    assert excuse(raised(OSError("No space left on device"))) is None
+
+
+def test_a_bare_assertion_says_where_it_stands() -> None:
+    assert "zoo/test_outcome.py, line" in shorten(raised(AssertionError()))
+
+
+def test_one_short_line() -> None:
+    line = shorten(raised(RuntimeError("much\n" * 100)))
+    assert "\n" not in line and len(line) == 160 and line.startswith("RuntimeError: much much")

@@ -1,0 +1,107 @@
+"""What `vitdet zoo list` and `vitdet zoo check` do."""
+
+import random
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from vitdet.errors import UserError
+from vitdet.zoo.configs import LIBRARIES, zoo_names
+from vitdet.zoo.outcome import NO, NOT_TRIED, YES, Outcome
+from vitdet.zoo.report import read_outcomes, summary, write_outcomes, zoo_table
+from vitdet.zoo.workers import Limits, check_all
+
+_SAVED_EVERY = 20
+
+
+def select(library: str | None, text: str) -> list[str]:
+    """Names of the configs of one library, or of both, that hold `text`.
+
+    Raises:
+        UserError: there is none.
+    """
+    libraries = [library] if library else LIBRARIES
+    names = [name for one in libraries for name in zoo_names(one) if text in name]
+    if not names:
+        raise UserError(f"no config of {' or '.join(libraries)} has {text!r} in its name")
+    return names
+
+
+def list_configs(library: str | None = None, text: str = "") -> None:
+    """Print the names of the configs."""
+    sys.stdout.write("".join(f"{name}\n" for name in select(library, text)))
+
+
+def check_configs(
+    library: str | None = None,
+    text: str = "",
+    *,
+    with_step: bool = False,
+    sample: int | None = None,
+    again: bool = False,
+    jobs: int = 1,
+    limits: Limits | None = None,
+    folder: str | Path = "docs",
+) -> None:
+    """Check configs and write `zoo.json` and, from all that is in it, `zoo.md` into `folder`.
+
+    What `zoo.json` already tells is not tried again unless `again`, so an interrupted check goes on
+    and several parts add up. `sample` checks that many only, chosen at random but always the same.
+
+    Raises:
+        UserError: no config has such a name.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    kept = folder / "zoo.json"
+    outcomes = read_outcomes(kept)
+    names = select(library, text)
+    if sample is not None:
+        names = sorted(random.Random(0).sample(names, min(sample, len(names))))
+    if not again:
+        names = [name for name in names if _is_open(outcomes.get(name), with_step)]
+    try:
+        _check_with_progress(names, outcomes, kept, with_step, jobs, limits)
+    finally:
+        write_outcomes(kept, outcomes)
+        (folder / "zoo.md").write_text(zoo_table(outcomes))
+    sys.stdout.write(f"{summary(outcomes)}{folder / 'zoo.md'} is written\n")
+
+
+def _is_open(outcome: Outcome | None, with_step: bool) -> bool:
+    if outcome is None:
+        return True
+    return with_step and outcome.built == YES and outcome.stepped == NOT_TRIED
+
+
+def _check_with_progress(
+    names: Sequence[str],
+    outcomes: dict[str, Outcome],
+    kept: Path,
+    with_step: bool,
+    jobs: int,
+    limits: Limits | None,
+) -> None:
+    """Check `names` into `outcomes`; failures are printed as they come."""
+    # No refreshing thread: processes are forked from this one.
+    progress = Progress(
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.description}"),
+        console=Console(file=sys.stdout, soft_wrap=True),
+        auto_refresh=False,
+    )
+    with progress:
+        task = progress.add_task("", total=len(names))
+        checked = check_all(names, with_step=with_step, jobs=jobs, limits=limits)
+        for number, (name, outcome) in enumerate(checked, 1):
+            outcomes[name] = outcome
+            if NO in (outcome.built, outcome.stepped):
+                progress.console.print(f"{name}: {outcome.reason}", markup=False, highlight=False)
+            progress.update(task, completed=number, description=name, refresh=True)
+            if number % _SAVED_EVERY == 0:
+                write_outcomes(kept, outcomes)
