@@ -14,7 +14,6 @@ with read_base():
     from ._base_.schedules.adamw_160k import *
     from ._base_.segmentation_runtime import *
 
-
 from mmcv.transforms import LoadImageFromFile, RandomFlip
 from mmengine.optim import CosineAnnealingLR
 from mmseg.datasets.transforms import PackSegInputs, PhotoMetricDistortion
