@@ -14,4 +14,4 @@ def test_mmdet_s_config_builds() -> None:
 
 def test_other_numbers_are_still_refused() -> None:
     with pytest.raises(AssertionError, match="num_classes == 1"):
-        CascadeRPNHead(2, 0, [], {}, {})
+        CascadeRPNHead(num_classes=2, num_stages=0, stages=[], train_cfg=[], test_cfg={})

@@ -1,8 +1,8 @@
 """Builds Cascade RPN where it stands alone.
 
-Breaks: in mmdet 3.3 `CascadeRPNHead` wants `num_classes`, which may only be 1; two-stage detectors
-fill it in, `RPN` does not, so mmdet's own config of it does not build. Delete when the argument has
-a default.
+Breaks: in mmdet 3.3 its config of Cascade RPN alone does not build. `CascadeRPNHead` wants
+`num_classes`, which may only be 1: two-stage detectors fill it in, `RPN` does not. And the config
+still states `sampling`, which since mmdet 3 follows from the sampler. Delete when it builds.
 """
 
 import functools
@@ -17,8 +17,12 @@ def _patch(module: ModuleType) -> None:
     original = head.__init__
 
     @functools.wraps(original)
-    def init(self: Any, num_classes: int = 1, *args: Any, **kwargs: Any) -> None:
-        original(self, num_classes, *args, **kwargs)
+    def init(
+        self: Any, num_classes: int = 1, num_stages: int = 2, stages: Any = (), **kwargs: Any
+    ) -> None:
+        for stage in stages:
+            stage.pop("sampling", None)
+        original(self, num_classes, num_stages, stages, **kwargs)
 
     head.__init__ = init
 
