@@ -36,14 +36,15 @@ class Runner(MMEngineRunner):
         self.progress = ProgressHook()
         super().__init__(*args, **kwargs)
 
+    # mmengine keeps one logger and one visualizer of each name: with its names, a second run in a
+    # process would write to the first's folder (of the logger, one begun in the same second).
+
     def build_logger(self, *args: Any, **kwargs: Any) -> logging.Logger:
-        logger = super().build_logger(*args, **kwargs)
+        logger = super().build_logger(*args, **{**kwargs, "name": str(self._log_dir)})
         keep_console_readable(logger)
         return logger
 
     def build_visualizer(self, visualizer: Visualizer | dict | None = None) -> Visualizer:
-        """mmengine keeps one of each name: a second run in a process would write to the first's
-        folder."""
         if isinstance(visualizer, dict):
             visualizer = visualizer.copy()
             visualizer["name"] = str(self._log_dir)
