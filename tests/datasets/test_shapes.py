@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from pycocotools import mask as coco_mask
 
+from vitdet.datasets import ShapesDataset
 from vitdet.datasets.shape_scene import SUBPIXEL, fill_polygon
 from vitdet.datasets.shapes import CLASSES, ensure_shapes, generate_shapes
 from vitdet.errors import UserError
@@ -139,6 +140,17 @@ def test_ensure_leaves_what_it_did_not_make(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="move it away"):
         ensure_shapes(tmp_path, num_train=1, num_val=1)
     assert [path.name for path in tmp_path.iterdir()] == ["photo.jpg"]
+
+
+def test_more_images_to_train_on_come_with_the_same_held_out_ones(
+    root: Path, tmp_path: Path
+) -> None:
+    class FewShapesDataset(ShapesDataset):
+        num_train = 3
+
+    FewShapesDataset.prepare(tmp_path / "few")
+    assert len(list((tmp_path / "few" / "images" / "train").iterdir())) == 3
+    assert (tmp_path / "few" / "val.json").read_bytes() == (root / "val.json").read_bytes()
 
 
 def test_two_at_once_give_one_whole_data_set(tmp_path: Path) -> None:

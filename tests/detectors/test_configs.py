@@ -20,7 +20,10 @@ ENTRIES = {
     "yolos_small_coco": 30_684_768,
     "yolos_base_coco": 127_798_368,
 }
-NAMES = [*ENTRIES, "swin_detr_coco", "pvt_detr_coco", "detr_shapes", "yolos_shapes"]
+NAMES = [
+    *(*ENTRIES, "swin_detr_coco", "pvt_detr_coco"),
+    *("detr_shapes", "yolos_shapes", "detr_photos", "yolos_photos"),
+]
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -115,6 +115,7 @@ def detector(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_masks_start_fresh_on_a_frozen_detector(detector: Path, data: Path, tmp_path: Path) -> None:
     options = {"model.has_frozen_detector": True}
     folder = start(detector, data, tmp_path, **options)

@@ -23,7 +23,13 @@ CLASS_ROWS = {
 LEARNING_RATES = {name: [3e-4, 3e-3] for name in CLASS_ROWS} | {"tiny_yolos": [3e-3]}
 
 
-@pytest.fixture(scope="module", params=CLASS_ROWS)
+SLOW = {"tiny_dino", "tiny_mask2former"}  # like tiny_deformable_detr, with mmdet's heads
+RECIPES = [
+    pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name for name in CLASS_ROWS
+]
+
+
+@pytest.fixture(scope="module", params=RECIPES)
 def recipe(request: pytest.FixtureRequest) -> Path:
     return FOLDER / f"{request.param}.py"
 

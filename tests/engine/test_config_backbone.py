@@ -98,7 +98,14 @@ def configs() -> dict[str, Config]:
     return {name: read_config(name) for name in names}
 
 
-@pytest.mark.parametrize("name", [*sorted(FAMILIES), "timm:resnet18"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        # its LSTMs take half a minute on the meta device
+        pytest.param(name, marks=pytest.mark.slow) if name == "sequencer" else name
+        for name in [*sorted(FAMILIES), "timm:resnet18"]
+    ],
+)
 def test_every_family_fits_every_config(name: str, configs: dict[str, Config]) -> None:
     if name.startswith("timm:"):
         pytest.importorskip("timm")

@@ -40,6 +40,3 @@ train_cfg.update(max_epochs=10, val_interval=10)
 optim_wrapper["optimizer"].update(lr=3e-3)
 default_hooks["logger"].update(interval=1)
 randomness = dict(seed=0)
-visualizer.update(
-    name="tiny_deformable_detr"
-)  # else it would write to the folder of an earlier run

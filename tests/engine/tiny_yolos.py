@@ -26,5 +26,4 @@ train_cfg.update(max_epochs=10, val_interval=10)
 optim_wrapper["optimizer"].update(lr=3e-3)
 param_scheduler = []
 default_hooks["logger"].update(interval=1)
-visualizer.update(name="tiny_yolos")  # else it would write to the folder of an earlier run
 randomness = dict(seed=0)

@@ -7,7 +7,7 @@ from vitdet.datasets.image_transforms import LoadImage, PackImage, ToPIL
 from vitdet.datasets.label_files import LoadLabels
 from vitdet.datasets.semantic_folder import SemanticFolder
 from vitdet.datasets.shape_images import ShapeImages
-from vitdet.datasets.shapes_dataset import ShapesDataset
+from vitdet.datasets.shapes_dataset import ManyShapesDataset, ShapesDataset
 from vitdet.datasets.shapes_semantic import ShapesSemantic
 from vitdet.datasets.torchvision_images import TorchvisionImages
 
@@ -18,6 +18,7 @@ __all__ = [
     "LoadImage",
     "LoadLabels",
     "LoadPanopticSegments",
+    "ManyShapesDataset",
     "PackImage",
     "SemanticFolder",
     "ShapeImages",

@@ -11,6 +11,7 @@ from mmengine.model import BaseTTAModel, is_model_wrapper
 from mmengine.registry import RUNNERS
 from mmengine.runner import BaseLoop
 from mmengine.runner import Runner as MMEngineRunner
+from mmengine.visualization import Visualizer
 from torch import nn
 from torch.utils.data import DataLoader
 
@@ -35,10 +36,19 @@ class Runner(MMEngineRunner):
         self.progress = ProgressHook()
         super().__init__(*args, **kwargs)
 
+    # mmengine keeps one logger and one visualizer of each name: with its names, a second run in a
+    # process would write to the first's folder (of the logger, one begun in the same second).
+
     def build_logger(self, *args: Any, **kwargs: Any) -> logging.Logger:
-        logger = super().build_logger(*args, **kwargs)
+        logger = super().build_logger(*args, **{**kwargs, "name": str(self._log_dir)})
         keep_console_readable(logger)
         return logger
+
+    def build_visualizer(self, visualizer: Visualizer | dict | None = None) -> Visualizer:
+        if isinstance(visualizer, dict):
+            visualizer = visualizer.copy()
+            visualizer["name"] = str(self._log_dir)
+        return super().build_visualizer(visualizer)
 
     @staticmethod
     def build_dataloader(*args: Any, **kwargs: Any) -> DataLoader:
