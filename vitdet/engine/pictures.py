@@ -70,7 +70,7 @@ def draw_sample_sheet(
 
 def _key(info: Mapping[str, Any]) -> Any:
     """What tells one item of a data set from another; mmseg's have no number."""
-    return info.get("img_id", info["img_path"])
+    return info["img_id"] if "img_id" in info else info["img_path"]
 
 
 def _titles(row: Sequence[Image.Image]) -> Sequence[str]:
