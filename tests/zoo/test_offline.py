@@ -1,4 +1,6 @@
 import os
+import sys
+from types import SimpleNamespace
 
 from mmengine.config import ConfigDict
 
@@ -26,3 +28,11 @@ def test_downloads_fail_at_once(monkeypatch) -> None:
     stay_offline()
     assert os.environ["HF_HUB_OFFLINE"] == "1"
     assert {"http_proxy", "https_proxy"} <= set(os.environ)
+
+
+def test_a_hub_imported_before_is_told_too(monkeypatch) -> None:
+    hub = SimpleNamespace(HF_HUB_OFFLINE=False)
+    monkeypatch.setattr(os, "environ", {})
+    monkeypatch.setitem(sys.modules, "huggingface_hub.constants", hub)
+    stay_offline()
+    assert hub.HF_HUB_OFFLINE is True

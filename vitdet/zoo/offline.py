@@ -1,6 +1,7 @@
 """Make a config's model buildable without fetching a byte, and small enough to step on a CPU."""
 
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,6 +14,9 @@ def stay_offline() -> None:
     for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
         os.environ[name] = _NOBODY
     os.environ["HF_HUB_OFFLINE"] = "1"
+    # Read once, when it is imported; other packages may have done so already.
+    if hub := sys.modules.get("huggingface_hub.constants"):
+        hub.HF_HUB_OFFLINE = True
 
 
 def drop_weights(node: Any) -> None:
