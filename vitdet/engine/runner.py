@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
+from mmengine.device import get_device
 from mmengine.hooks import Hook
-from mmengine.model import BaseTTAModel, is_model_wrapper
+from mmengine.model import BaseTTAModel, is_model_wrapper, revert_sync_batchnorm
 from mmengine.registry import RUNNERS
 from mmengine.runner import BaseLoop
 from mmengine.runner import Runner as MMEngineRunner
@@ -55,6 +56,12 @@ class Runner(MMEngineRunner):
         loader = MMEngineRunner.build_dataloader(*args, **kwargs)
         loader.worker_init_fn = partial(_leave_interrupts_to_main, loader.worker_init_fn)
         return loader
+
+    def wrap_model(self, model_wrapper_cfg: dict | None, model: nn.Module) -> nn.Module:
+        """As mmengine's; without GPUs, where there is no SyncBN, each process has its own norms."""
+        if self.distributed and get_device() == "cpu" and not is_model_wrapper(model):
+            model = revert_sync_batchnorm(model)
+        return super().wrap_model(model_wrapper_cfg, model)
 
     def register_default_hooks(self, hooks: dict[str, Hook | dict | None] | None = None) -> None:
         ours = dict(checkpoint=None, last_and_best=SaveCheckpoints(), progress=self.progress)
