@@ -64,3 +64,9 @@ def test_keys_that_nothing_reads_are_refused(config: Config, key: str, message: 
         apply_options(config, {key: 1})
     assert "\n" not in str(error.value)
     assert config.to_dict() == before
+
+
+@pytest.mark.parametrize("value", ["dict(lr=0.5)", '{"lr": 0.5}'])
+def test_a_group_of_settings_is_not_taken_for_a_text(config: Config, value: str) -> None:
+    with pytest.raises(UserError, match=r"optimizer=.*as in optim_wrapper\.optimizer\.NAME=VALUE"):
+        apply_options(config, {"optim_wrapper.optimizer": value})

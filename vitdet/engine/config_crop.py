@@ -15,9 +15,10 @@ _MODES = ("whole", "slide")
 def set_crop_size(config: Config) -> None:
     """Give the batches of a segmentor the size of the crops it is trained on, in place.
 
-    That is the preprocessor's `size`, to which images smaller than a crop are padded, and in
-    sliding-window inference (`model.test_cfg.mode=slide`) the window's `crop_size`; its `stride` is
-    two thirds of it. What the config states is kept.
+    That is the preprocessor's `size`, to which images smaller than a crop are padded; where the
+    pipeline crops nothing, images are padded to the largest of their batch. In sliding-window
+    inference (`model.test_cfg.mode=slide`) the crop is also the window's `crop_size`; its `stride`
+    is two thirds of it. What the config states is kept.
 
     Raises:
         UserError: an unknown mode, windows that leave gaps, or windows without a size.
@@ -27,8 +28,8 @@ def set_crop_size(config: Config) -> None:
         return
     crop = _training_crop(config)
     preprocessor = model.get("data_preprocessor")
-    if crop and preprocessor is not None and _leaves_size_open(preprocessor, scope):
-        preprocessor["size"] = crop
+    if preprocessor is not None and _leaves_size_open(preprocessor, scope):
+        preprocessor.update(dict(size=crop) if crop else dict(size_divisor=1))
     test_cfg = model.get("test_cfg")
     if test_cfg is not None:
         _set_windows(test_cfg, crop)

@@ -27,10 +27,16 @@ def apply_options(config: Config, options: Mapping[str, Any]) -> None:
     """Merge dotted `options` (`model.backbone.arch`: "small") into `config`, in place.
 
     Raises:
-        UserError: a key that is neither in the config nor a parameter of the class at that node.
+        UserError: a key that is neither in the config nor a parameter of the class at that node;
+            a text that spells out a group of settings.
     """
-    for key in options:
+    for key, value in options.items():
         _check_key(config, key)
+        if isinstance(value, str) and value.replace(" ", "").startswith(("dict(", "{")):
+            raise UserError(
+                f"--cfg-options {key}={value}: a group of settings is set entry by entry, as in "
+                f"{key}.NAME=VALUE"
+            )
     try:
         config.merge_from_dict(dict(options))
     except (KeyError, TypeError, IndexError) as error:
