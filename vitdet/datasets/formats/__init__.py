@@ -1,0 +1,1 @@
+"""Annotations in any common format, read into one form: COCO's."""

@@ -1,0 +1,31 @@
+"""The one form that annotations of every format are read into: COCO's dicts, split by split."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+
+@dataclass
+class CocoSplit:
+    """One split: `coco` holds the lists `images`, `annotations` and `categories`.
+
+    Boxes and polygons are in pixels of the image, as COCO has them, whatever the format says. A
+    `file_name` is relative to `image_root`. Where a format has a label file for each image, that
+    image's entry has `label_file`, relative to the data folder, by which messages name it; else
+    `source`, the annotation file, is named.
+    """
+
+    name: str  # "train", "val" or "test"; "all" where the data are not split
+    coco: dict[str, Any]
+    image_root: Path
+    source: Path
+
+
+@dataclass
+class DataFolder:
+    """All splits of a folder; `notes` says what in its files COCO's form cannot hold."""
+
+    root: Path
+    format: str  # "COCO", "Pascal VOC", "YOLO", "LabelMe", "VIA" or "CVAT"
+    splits: dict[str, CocoSplit]
+    notes: list[str] = field(default_factory=list)
