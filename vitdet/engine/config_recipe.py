@@ -39,7 +39,9 @@ def images_made_for(config: Config) -> int | None:
     for part, node in datasets_of(config):
         if part == "train":
             files = (node.get("ann_file"), (node.get("data_prefix") or {}).get("img_path"))
-            return next((_PUBLISHED_SIZES[name] for name in files if name in _PUBLISHED_SIZES), None)
+            return next(
+                (_PUBLISHED_SIZES[name] for name in files if name in _PUBLISHED_SIZES), None
+            )
     return None
 
 
