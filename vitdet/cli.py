@@ -57,6 +57,11 @@ def _add_train(commands: Any) -> None:
         action="store_true",
         help="scale the learning rate to the real batch size",
     )
+    parser.add_argument(
+        "--auto-batch",
+        action="store_true",
+        help="find out how many images of a step fit the memory, up to the recipe's number",
+    )
     _add_run_arguments(parser)
     parser.set_defaults(run=_train)
 
@@ -190,6 +195,7 @@ def _train(arguments: argparse.Namespace) -> None:
         resume=arguments.resume,
         amp=arguments.amp,
         auto_scale_lr=arguments.auto_scale_lr,
+        auto_batch=arguments.auto_batch,
         device=arguments.device,
         launcher=arguments.launcher,
     )
