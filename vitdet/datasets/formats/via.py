@@ -188,9 +188,7 @@ def _objects(
         box, outline = _SHAPES[kind](region.shape, where)
         if kind in ("circle", "ellipse"):
             notes[f"{kind}s: kept as polygons of 60 corners"] += 1
-        others = {
-            k: v for k, v in region.attributes.items() if k != attribute and v not in ("", {})
-        }
+        others = {k: v for k, v in region.attributes.items() if k != attribute and v}
         yield LabelledObject(label, box, outline, {"attributes": others} if others else {})
 
 
