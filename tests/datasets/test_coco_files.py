@@ -1,9 +1,7 @@
 import json
-import logging
 from pathlib import Path
 
 import pytest
-from mmengine.logging import MMLogger
 
 from vitdet.datasets.coco_files import class_ids, read_categories, read_coco
 from vitdet.datasets.formats.recognise import read_folder
@@ -96,14 +94,9 @@ class TestNothingFound:
     def test_no_annotations_says_what_was_looked_for_and_found(self, tmp_path):
         write(tmp_path / "labels" / "1.txt", "")
         write(tmp_path / "README", "")
-        with pytest.raises(UserError, match=r"looked for train\.json.*found README, labels/") as e:
+        with pytest.raises(UserError, match=r"looked for COCO json.*found README, labels/") as e:
             read_folder(tmp_path)
         assert "\n" not in str(e.value)
-
-    def test_no_images_says_where_they_were_looked_for(self, tmp_path):
-        write(tmp_path / "train.json", content())
-        with pytest.raises(UserError, match=r"no '1\.jpg' in .*images/, images/train/"):
-            read_folder(tmp_path)
 
     def test_several_files_for_one_split(self, tmp_path):
         for year in (2014, 2015):
@@ -111,10 +104,10 @@ class TestNothingFound:
         with pytest.raises(UserError, match=r"several.*train2014\.json, .*train2015\.json"):
             read_folder(tmp_path)
 
-    @pytest.mark.parametrize("text", ["", "{", json.dumps(content(names=()))])
-    def test_annotations_that_name_no_image(self, tmp_path, text):
+    @pytest.mark.parametrize("text", ["", "{", json.dumps(content())[:60]])
+    def test_annotations_that_are_broken(self, tmp_path, text):
         write(tmp_path / "train.json", text)
-        with pytest.raises(UserError, match=r"not JSON.* at line 1, column|lists no images"):
+        with pytest.raises(UserError, match=r"train\.json is not JSON.* at line 1, column"):
             read_folder(tmp_path)
 
 
