@@ -28,7 +28,7 @@ published = dict(num_classes=7, size=(128, 128))
 # What counts is how many images are seen in the time: they are made smaller, the backbone has five
 # blocks, the head 48 channels, and there is no auxiliary one. A window of 4 divides every map (32,
 # 16, 8, 4). Four fifths of all pixels are background: its cross entropy weighs less, and the Dice
-# loss counts the other classes alike.
+# loss counts the other classes alike. Colours change little: in so few steps more is only harder.
 size = (128, 128)
 norm = dict(type="BN")
 model.merge(
@@ -62,7 +62,13 @@ train_dataloader["dataset"].update(
         dict(type=LoadLabels),
         dict(type=Resize, scale=size, keep_ratio=True),
         dict(type=RandomFlip, prob=0.5),
-        dict(type=PhotoMetricDistortion),
+        dict(
+            type=PhotoMetricDistortion,
+            brightness_delta=16,
+            contrast_range=(0.8, 1.2),
+            saturation_range=(0.8, 1.2),
+            hue_delta=6,
+        ),
         dict(type=PackSegInputs),
     ]
 )
