@@ -1,0 +1,218 @@
+"""The entries of a split as numpy columns, so that a million annotations are judged in seconds."""
+
+from collections.abc import Callable, Iterator, Sequence
+from enum import IntEnum
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vitdet.data_check.box_layout import BoxLayout, recognise_layouts, to_xywh
+from vitdet.data_check.faults import FAULTS
+from vitdet.data_check.finding import MAX_EXAMPLES, Example, Finding, Level
+from vitdet.data_check.mask_columns import MaskColumns
+from vitdet.datasets.formats.data_folder import CocoSplit
+
+
+class BoxState(IntEnum):
+    """What stands under `bbox`."""
+
+    FINE = 0
+    MISSING = 1
+    MALFORMED = 2
+    TEXT = 3  # four numbers, but written as text
+
+
+class Columns:
+    """One split. A row is a place in the list `images`, `annotations` or `categories`.
+
+    Entries that are no dicts stand here as empty ones. A is the number of annotations, I of images.
+
+    Attributes:
+        image_size: (I, 2) width and height, NaN where there is no such positive number.
+        ann_image, ann_category: (A,) row of what the annotation's ids point to, -1 if to nothing.
+        retyped: (A,) bool, whether one of the two ids fits in another type only ("7" for 7).
+        raw_boxes: (A, 4) as written, NaN where there are no four numbers.
+        box_state: (A,) `BoxState`.
+        area: (A,) NaN where there is no number.
+    """
+
+    def __init__(self, split: CocoSplit, root: Path) -> None:
+        self.split, self.root = split, root
+        self.images = _dicts(split.coco["images"])
+        self.annotations = _dicts(split.coco["annotations"])
+        self.categories = _dicts(split.coco["categories"])
+        sides = [numbers([entry.get(key) for entry in self.images]) for key in ("width", "height")]
+        size = np.stack(sides, axis=1)
+        self.image_size = np.where(np.isfinite(size) & (size >= 1), size, np.nan)
+        self.ann_image, retyped_image = _pointers(self.annotations, "image_id", self.images)
+        self.ann_category, retyped = _pointers(self.annotations, "category_id", self.categories)
+        self.retyped = retyped | retyped_image
+        self.raw_boxes, self.box_state = _boxes([ann.get("bbox") for ann in self.annotations])
+        self.area = numbers([ann.get("area") for ann in self.annotations])
+
+    @cached_property
+    def ann_size(self) -> np.ndarray:
+        """(A, 2) width and height of each annotation's image; NaN where it is not known."""
+        size = np.concatenate([self.image_size, np.full((1, 2), np.nan)])  # row -1: no image
+        return size[self.ann_image]
+
+    @cached_property
+    def masks(self) -> MaskColumns:
+        return MaskColumns([ann.get("segmentation") for ann in self.annotations])
+
+    @cached_property
+    def layout(self) -> np.ndarray:
+        """(A,) `BoxLayout` that each box is written in."""
+        return recognise_layouts(self.raw_boxes, self.ann_size, self.masks.box, self.area)
+
+    @cached_property
+    def boxes(self) -> np.ndarray:
+        """(A, 4) x, y, width, height in pixels, whatever the layout; inverted ones turned round."""
+        boxes = self.raw_boxes.copy()
+        for layout in BoxLayout:
+            rows = self.layout == layout
+            boxes[rows] = to_xywh(boxes[rows], layout, self.ann_size[rows])
+        with np.errstate(invalid="ignore"):
+            boxes[:, :2] += np.minimum(boxes[:, 2:], 0)
+        boxes[:, 2:] = np.abs(boxes[:, 2:])
+        return boxes
+
+    @cached_property
+    def is_crowd(self) -> np.ndarray:
+        """(A,) bool: regions, not objects."""
+        flags = (bool(ann.get("iscrowd", 0)) for ann in self.annotations)
+        return np.fromiter(flags, dtype=bool, count=len(self.annotations))
+
+    def instances(self) -> np.ndarray:
+        """(number of categories,) annotations of each that are no crowds."""
+        rows = self.ann_category[(self.ann_category >= 0) & ~self.is_crowd]
+        return np.bincount(rows, minlength=len(self.categories))
+
+    def image_name(self, row: int) -> str:
+        """File name of an image as messages give it."""
+        name = self.images[row].get("file_name") if row >= 0 else None
+        return name if isinstance(name, str) else f"image {self.images[row].get('id')!r}"
+
+    def found(
+        self, kind: str, places: np.ndarray | Sequence[int], what: Callable[[int], str]
+    ) -> Iterator[Finding]:
+        """The finding of a fault at `places`, a bool for each row or rows; nothing if there is none.
+
+        `what` tells of a row what is wrong there.
+        """
+        places = np.asarray(places)
+        rows = np.flatnonzero(places) if places.dtype == bool else np.unique(places.astype(int))
+        if len(rows) == 0:
+            return
+        fault = FAULTS[kind]
+        examples = [
+            Example(self._file(fault.level, row), self._id(fault.level, row), what(row))
+            for row in rows[:MAX_EXAMPLES].tolist()
+        ]
+        yield Finding(
+            kind,
+            fault.severity,
+            self.split.name,
+            len(rows),
+            examples,
+            fault.action,
+            fault.level,
+            rows,
+        )
+
+    def _id(self, level: Level, row: int) -> Any:
+        return getattr(self, level)[row].get("id")
+
+    def _file(self, level: Level, row: int) -> str:
+        source = self.split.source
+        source_name = str(source.relative_to(self.root) if source.is_relative_to(self.root) else source)
+        if level == "categories":
+            return source_name
+        image_row = row if level == "images" else int(self.ann_image[row])
+        image = self.images[image_row] if image_row >= 0 else {}
+        if level == "images" and not image.get("label_file"):
+            return self.image_name(row) if isinstance(image.get("file_name"), str) else source_name
+        return str(image.get("label_file") or source_name)
+
+
+def numbers(values: Sequence[Any]) -> np.ndarray:
+    """values as (N,) float64, NaN for whatever is no number."""
+    try:
+        array = np.array(values)
+        if array.ndim == 1 and array.dtype.kind in "iuf":
+            return array.astype(float)
+    except (ValueError, OverflowError):
+        pass  # ragged: entries that are lists
+    return np.array([_number(value) for value in values], dtype=float)
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return np.nan
+    try:
+        return float(value)
+    except OverflowError:
+        return np.inf
+
+
+def _dicts(entries: Sequence[Any]) -> list[dict[str, Any]]:
+    return [entry if isinstance(entry, dict) else {} for entry in entries]
+
+
+def _pointers(
+    annotations: Sequence[dict[str, Any]], key: str, targets: Sequence[dict[str, Any]]
+) -> tuple[np.ndarray, np.ndarray]:
+    """(A,) row of the first target with each annotation's id, and whether only its text fits."""
+    rows: dict[Any, int] = {}
+    for row, target in enumerate(targets):
+        if is_id(target.get("id")):
+            rows.setdefault(target["id"], row)
+    texts = {str(target_id): row for target_id, row in reversed(rows.items())}
+    found = np.full(len(annotations), -1)
+    retyped = np.zeros(len(annotations), dtype=bool)
+    for i, ann in enumerate(annotations):
+        value = ann.get(key)
+        row = rows.get(value) if is_id(value) else None
+        if row is None and is_id(value):
+            row = texts.get(str(value).strip())
+            retyped[i] = row is not None
+        if row is not None:
+            found[i] = row
+    return found, retyped
+
+
+def is_id(value: Any) -> bool:
+    return isinstance(value, int | str | float)
+
+
+def _boxes(values: Sequence[Any]) -> tuple[np.ndarray, np.ndarray]:
+    """(A, 4) boxes and (A,) `BoxState`."""
+    state = np.full(len(values), BoxState.FINE, dtype=np.int8)
+    try:
+        array = np.array(values)
+        if array.dtype.kind in "iuf" and array.shape == (len(values), 4):
+            return array.astype(float), state
+    except (ValueError, OverflowError):
+        pass
+    boxes = np.full((len(values), 4), np.nan)
+    for i, value in enumerate(values):
+        boxes[i], state[i] = _box(value)
+    return boxes, state
+
+
+def _box(value: Any) -> tuple[list[float], BoxState]:
+    nothing = [np.nan] * 4
+    if value is None or value == [] or value == "":
+        return nothing, BoxState.MISSING
+    if not isinstance(value, list | tuple) or len(value) != 4:
+        return nothing, BoxState.MALFORMED
+    if any(isinstance(v, bool) or not isinstance(v, int | float | str) for v in value):
+        return nothing, BoxState.MALFORMED
+    if not any(isinstance(v, str) for v in value):
+        return [_number(v) for v in value], BoxState.FINE
+    try:
+        return [float(v) for v in value], BoxState.TEXT
+    except ValueError:
+        return nothing, BoxState.MALFORMED
