@@ -8,7 +8,7 @@ _SLACK = 1.01  # of a side: what rounding may add
 _REACH = 1.05  # of a side: beyond it a box is taken to reach out of its image
 _MIN_REACHING = 0.1  # share of boxes reaching out above which another layout is looked for
 _FITTING = 0.97  # share of boxes that has to fit the other layout
-_MIN_SIDE = 16  # of an image: in smaller ones a box of one pixel is a real one
+MIN_SIDE = 16  # of an image: in smaller ones a box of one pixel is a real one
 
 
 class BoxLayout(IntEnum):
@@ -78,7 +78,7 @@ def recognise_layouts(
 def _is_normalised(boxes: np.ndarray, sizes: np.ndarray) -> np.ndarray:
     """(N,) bool. Whole numbers are no shares, unless other boxes of the split are."""
     within = ((boxes >= -0.01) & (boxes <= _SLACK)).all(axis=1) & (boxes[:, 2:] > 0).all(axis=1)
-    within &= (sizes >= _MIN_SIDE).all(axis=1)
+    within &= (sizes >= MIN_SIDE).all(axis=1)
     fractions = within & (boxes != np.round(boxes)).any(axis=1)
     return within if fractions.sum() > len(boxes) / 2 else fractions
 

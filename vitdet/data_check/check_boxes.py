@@ -18,20 +18,13 @@ def check_boxes(columns: Columns) -> Iterator[Finding]:
 
     def as_written(row: int) -> str:
         box = columns.annotations[row].get("bbox")
-        return f"box {str(box)[:80]} of {_image(columns, row)}"
+        return f"box {str(box)[:80]} of {columns.image_of(row)}"
 
     yield from _check_form(columns, as_written)
     yield from _check_place(columns, as_written)
     yield from _check_repeats(columns, as_written)
     yield from _check_shape(columns, as_written)
     yield from _check_area(columns)
-
-
-def _image(columns: Columns, row: int) -> str:
-    image = int(columns.ann_image[row])
-    width, height = columns.ann_size[row]
-    name = columns.image_name(image) if image >= 0 else "an unknown image"
-    return name if np.isnan(width + height) else f"{name} ({width:.0f}x{height:.0f})"
 
 
 def _check_form(columns: Columns, what: Callable[[int], str]) -> Iterator[Finding]:
@@ -105,13 +98,13 @@ def _check_shape(columns: Columns, what: Callable[[int], str]) -> Iterator[Findi
 
 
 def _check_area(columns: Columns) -> Iterator[Finding]:
-    area, mask_area = columns.area, columns.masks.area
+    area, mask_area = columns.area, columns.mask_area
     box_area = columns.boxes[:, 2:].prod(axis=1)
 
     def what(row: int) -> str:
         truth = f"mask {mask_area[row]:.0f}" if mask_area[row] > 0 else f"box {box_area[row]:.0f}"
         written = columns.annotations[row].get("area")
-        return f"area {written!r}, {truth}, in {_image(columns, row)}"
+        return f"area {written!r}, {truth}, in {columns.image_of(row)}"
 
     has_key = (ann.get("area") is not None for ann in columns.annotations)
     is_there = np.fromiter(has_key, dtype=bool, count=len(area))

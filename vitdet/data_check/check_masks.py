@@ -16,35 +16,34 @@ _DIFFERENT = 0.7
 
 def check_masks(columns: Columns) -> Iterator[Finding]:
     """Look at each mask, then at its place in the image and at its box."""
-    masks, size = columns.masks, columns.ann_size
+    masks, box, size = columns.masks, columns.mask_box, columns.ann_size
     is_polygon = masks.form == MaskForm.POLYGONS
 
     def what(row: int) -> str:
-        return f"{_excerpt(columns.annotations[row].get('segmentation'))} in {_image(columns, row)}"
+        return f"{_excerpt(columns.annotations[row].get('segmentation'))} in {columns.image_of(row)}"
 
     def beside_box(row: int) -> str:
-        mask_box = masks.box[row].round(1).tolist()
-        return f"box {columns.annotations[row].get('bbox')}, mask {mask_box} in {_image(columns, row)}"
+        mask_box = box[row].round(1).tolist()
+        return f"box {columns.annotations[row].get('bbox')}, mask {mask_box} in {columns.image_of(row)}"
 
     for kind, rows in masks.faults.items():
         yield from columns.found(kind, rows, what)
     yield from columns.found("polygon in another layout", masks.is_other_layout, what)
     with np.errstate(invalid="ignore"):
-        is_other_size = np.isfinite(masks.box).all(axis=1) & (masks.size != size).any(axis=1)
+        is_other_size = np.isfinite(box).all(axis=1) & (masks.size != size).any(axis=1)
         is_other_size &= (masks.form == MaskForm.RUNS) & np.isfinite(size).all(axis=1)
-        is_normalised = is_polygon & normalised_polygons(masks.box, size)
-        low, high = masks.box[:, :2], masks.box[:, :2] + masks.box[:, 2:]
+        low, high = box[:, :2], box[:, :2] + box[:, 2:]
         is_outside = is_polygon & ((high <= 0) | (low >= size)).any(axis=1)
         reach = np.maximum(-low, high - size).max(axis=1)
     yield from columns.found("run lengths of another image size", is_other_size, what)
-    yield from columns.found("normalised polygon", is_normalised, what)
+    yield from columns.found("normalised polygon", columns.has_normalised_mask, what)
     yield from columns.found("polygon outside the image", is_outside, what)
     is_partly = is_polygon & ~is_outside & (reach > _A_LITTLE)
     yield from columns.found("polygon partly outside the image", is_partly, what)
 
-    iou = box_iou(columns.boxes, np.where(is_normalised[:, None], np.nan, masks.box))
+    iou = box_iou(columns.boxes, box)
     # A pixel or two of a small object are no difference.
-    gap = np.abs(columns.boxes - masks.box)
+    gap = np.abs(columns.boxes - box)
     gap[:, 2:] = np.abs(columns.boxes[:, :2] + columns.boxes[:, 2:] - high)
     is_near = (gap <= _A_LITTLE).all(axis=1)
     is_usable = (columns.boxes[:, 2:] >= 1).all(axis=1) & ~is_outside & ~is_other_size
@@ -58,19 +57,8 @@ def check_masks(columns: Columns) -> Iterator[Finding]:
         yield from columns.found(
             "mask missing where others have one",
             ~has_mask,
-            lambda row: f"no segmentation, in {_image(columns, row)}",
+            lambda row: f"no segmentation, in {columns.image_of(row)}",
         )
-
-
-def normalised_polygons(boxes: np.ndarray, sizes: np.ndarray) -> np.ndarray:
-    """(N,) bool: masks around which boxes: (N, 4) lie in [0, 1], in images of more pixels."""
-    within = (boxes >= -0.01).all(axis=1) & (boxes[:, :2] + boxes[:, 2:] <= 1.01).all(axis=1)
-    return within & (sizes >= 16).all(axis=1)
-
-
-def _image(columns: Columns, row: int) -> str:
-    image = int(columns.ann_image[row])
-    return columns.image_name(image) if image >= 0 else "an unknown image"
 
 
 def _excerpt(segmentation: object) -> str:

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from vitdet.data_check.box_layout import BoxLayout, recognise_layouts, to_xywh
+from vitdet.data_check.box_layout import MIN_SIDE, BoxLayout, recognise_layouts, to_xywh
 from vitdet.data_check.faults import FAULTS
 from vitdet.data_check.finding import MAX_EXAMPLES, Example, Finding, Level
-from vitdet.data_check.mask_columns import MaskColumns
+from vitdet.data_check.mask_columns import MaskColumns, MaskForm
 from vitdet.datasets.formats.data_folder import CocoSplit
 
 
@@ -65,7 +65,28 @@ class Columns:
     @cached_property
     def layout(self) -> np.ndarray:
         """(A,) `BoxLayout` that each box is written in."""
-        return recognise_layouts(self.raw_boxes, self.ann_size, self.masks.box, self.area)
+        return recognise_layouts(self.raw_boxes, self.ann_size, self.mask_box, self.area)
+
+    @cached_property
+    def has_normalised_mask(self) -> np.ndarray:
+        """(A,) bool: polygons within [0, 1] of both sides, in images of more pixels."""
+        box = self.masks.box
+        with np.errstate(invalid="ignore"):
+            within = (box >= -0.01).all(axis=1) & (box[:, :2] + box[:, 2:] <= 1.01).all(axis=1)
+            within &= (self.ann_size >= MIN_SIDE).all(axis=1)
+        return within & (self.masks.form == MaskForm.POLYGONS)
+
+    @cached_property
+    def mask_box(self) -> np.ndarray:
+        """(A, 4) x, y, width, height of the masks in pixels, normalised or not; NaN without one."""
+        scale = np.where(self.has_normalised_mask[:, None], np.tile(self.ann_size, 2), 1)
+        return self.masks.box * scale
+
+    @cached_property
+    def mask_area(self) -> np.ndarray:
+        """(A,) pixels of the masks, normalised or not; NaN without one."""
+        scale = np.where(self.has_normalised_mask, self.ann_size.prod(axis=1), 1)
+        return self.masks.area * scale
 
     @cached_property
     def boxes(self) -> np.ndarray:
@@ -92,8 +113,17 @@ class Columns:
 
     def image_name(self, row: int) -> str:
         """File name of an image as messages give it."""
-        name = self.images[row].get("file_name") if row >= 0 else None
+        name = self.images[row].get("file_name")
         return name if isinstance(name, str) else f"image {self.images[row].get('id')!r}"
+
+    def image_of(self, row: int) -> str:
+        """Image of an annotation, with its size, as messages give it."""
+        image = int(self.ann_image[row])
+        if image < 0:
+            return f"image {self.annotations[row].get('image_id')!r}"
+        width, height = self.ann_size[row]
+        name = self.image_name(image)
+        return name if np.isnan(width + height) else f"{name} ({width:.0f}x{height:.0f})"
 
     def found(
         self, kind: str, places: np.ndarray | Sequence[int], what: Callable[[int], str]
@@ -122,12 +152,32 @@ class Columns:
             rows,
         )
 
+    def whole(self, kind: str, what: str) -> Finding:
+        """The finding of a fault of the split as a whole."""
+        fault = FAULTS[kind]
+        example = Example(self._source_name, "", what)
+        nothing = np.array([], dtype=int)
+        return Finding(
+            kind,
+            fault.severity,
+            self.split.name,
+            1,
+            [example],
+            fault.action,
+            fault.level,
+            nothing,
+        )
+
+    @property
+    def _source_name(self) -> str:
+        source = self.split.source
+        return str(source.relative_to(self.root) if source.is_relative_to(self.root) else source)
+
     def _id(self, level: Level, row: int) -> Any:
         return getattr(self, level)[row].get("id")
 
     def _file(self, level: Level, row: int) -> str:
-        source = self.split.source
-        source_name = str(source.relative_to(self.root) if source.is_relative_to(self.root) else source)
+        source_name = self._source_name
         if level == "categories":
             return source_name
         image_row = row if level == "images" else int(self.ann_image[row])
