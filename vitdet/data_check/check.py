@@ -7,12 +7,12 @@ from vitdet.data_check.check_categories import check_categories
 from vitdet.data_check.check_entries import check_entries
 from vitdet.data_check.check_files import ImageFiles, Reading, check_files
 from vitdet.data_check.check_masks import check_masks
-from vitdet.data_check.check_splits import check_splits, training_split
+from vitdet.data_check.check_splits import check_splits
 from vitdet.data_check.columns import Columns
 from vitdet.data_check.faults import FAULTS
 from vitdet.data_check.finding import SEVERITIES, Finding
+from vitdet.data_check.image_files import ImageFile
 from vitdet.datasets.formats.data_folder import DataFolder
-from vitdet.errors import UserError
 
 
 class DataCheck:
@@ -25,12 +25,25 @@ class DataCheck:
         findings: errors first; of one severity in the order of `FAULTS`.
     """
 
-    def __init__(self, folder: DataFolder, *, reading: Reading = "pixels") -> None:
+    def __init__(
+        self,
+        folder: DataFolder,
+        *,
+        reading: Reading = "pixels",
+        known: Mapping[str, ImageFile] | None = None,
+    ) -> None:
+        """Check `folder`.
+
+        Args:
+            folder: all splits; not changed.
+            reading: of images: their names only, the heads of at most 2,000, or all pixels.
+            known: what was read of image files before, by path.
+        """
         self.folder = folder
         self.splits = {
             name: Columns(split, folder.root) for name, split in folder.splits.items()
         }
-        self.files = ImageFiles(self.splits, reading)
+        self.files = ImageFiles(self.splits, reading, known or {})
         order = {kind: place for place, kind in enumerate(FAULTS)}
         self.findings = sorted(
             _findings(self.splits, self.files),

@@ -29,7 +29,9 @@ class ImageFiles:
         read: what was read of each file, by path.
     """
 
-    def __init__(self, splits: Mapping[str, Columns], reading: Reading) -> None:
+    def __init__(
+        self, splits: Mapping[str, Columns], reading: Reading, known: Mapping[str, ImageFile]
+    ) -> None:
         self.paths = {name: _safe_paths(columns) for name, columns in splits.items()}
         known = [path for paths in self.paths.values() for path in paths if path is not None]
         self.listings = list_folders(Path(path).parent for path in known)
@@ -37,14 +39,14 @@ class ImageFiles:
             name: np.array([path is not None and self._length(path) >= 0 for path in paths], bool)
             for name, paths in self.paths.items()
         }
-        self.read: dict[str, ImageFile] = {}
+        self.read = dict(known)
         if reading == "names":
             return
         lengths = {path: self._length(path) for path in known}
         present = sorted(path for path, length in lengths.items() if length >= 0)
         if reading == "heads" and len(present) > _MAX_HEADS:
             present = sorted(random.Random(0).sample(present, _MAX_HEADS))
-        self.read = read_image_files(present, lengths, is_whole=reading == "pixels")
+        self.read |= read_image_files(present, lengths, is_whole=reading == "pixels")
 
     def _length(self, path: str) -> int:
         return self.listings[str(Path(path).parent)].get(Path(path).name, -1)
@@ -52,6 +54,13 @@ class ImageFiles:
     def of(self, columns: Columns, row: int) -> ImageFile | None:
         path = self.paths[columns.split.name][row]
         return self.read.get(path) if path is not None else None
+
+    def head(self, columns: Columns, row: int) -> ImageFile | None:
+        """What the head of one file says; None if there is no such file."""
+        path = self.paths[columns.split.name][row]
+        if path is None or self._length(path) < 0:
+            return None
+        return read_image_files([path], {path: 0}, is_whole=False)[path]
 
     def near_name(self, columns: Columns, row: int) -> str | None:
         """The one file whose name differs from the missing one's in case or ending only."""
@@ -62,7 +71,9 @@ class ImageFiles:
             if PurePath(name).stem.lower() == path.stem.lower()
             and PurePath(name).suffix.lower() in IMAGE_SUFFIXES
         ]
-        return str(PurePath(columns.images[row]["file_name"]).with_name(near[0])) if len(near) == 1 else None
+        if len(near) != 1:
+            return None
+        return str(PurePath(columns.images[row]["file_name"]).with_name(near[0]))
 
 
 def _safe_paths(columns: Columns) -> list[str | None]:
@@ -144,17 +155,18 @@ def _check_content(columns: Columns, files: ImageFiles) -> Iterator[Finding]:
 
 
 def _check_unlisted(splits: Mapping[str, Columns], files: ImageFiles) -> Iterator[Finding]:
-    """Images that lie beside listed ones; told of the split that lists most of that folder."""
+    """Images that lie beside listed ones; told of the first split, whose they may be or not."""
     listed = {path for paths in files.paths.values() for path in paths}
     first = next(iter(splits.values()))
+    root = f"{first.root}/"
     unlisted = [
-        f"{folder}/{name}"
+        f"{folder}/{name}".removeprefix(root)
         for folder, names in files.listings.items()
         for name in sorted(names)
         if PurePath(name).suffix.lower() in IMAGE_SUFFIXES and f"{folder}/{name}" not in listed
     ]
     if unlisted:
-        yield first.outside("image file that nothing lists", unlisted)
+        yield first.elsewhere("image file that nothing lists", unlisted, "no entry names it")
 
 
 def _check_doubles(splits: Mapping[str, Columns], files: ImageFiles) -> Iterator[Finding]:

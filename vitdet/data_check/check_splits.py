@@ -23,17 +23,20 @@ def check_splits(splits: Mapping[str, Columns]) -> Iterator[Finding]:
     if train is None:
         return
     others = [columns for columns in splits.values() if columns is not train]
+    if not others:
+        what = "there is one split only"
+        yield train.elsewhere("no split to validate on", [train.source_name], what)
     for other in others:
         yield from _check_classes(train, other)
         yield from _check_shared_images(train, other)
 
 
 def _check_emptiness(columns: Columns) -> Iterator[Finding]:
-    name = columns.split.source.name
+    files = [columns.source_name]
     if not columns.images:
-        yield columns.whole("split without images", f"{name} lists no images")
+        yield columns.elsewhere("split without images", files, "no images are listed")
     elif not columns.annotations:
-        yield columns.whole("split without annotations", f"{name} has no annotations")
+        yield columns.elsewhere("split without annotations", files, "there are no annotations")
 
 
 def _check_classes(train: Columns, other: Columns) -> Iterator[Finding]:

@@ -152,24 +152,23 @@ class Columns:
             rows,
         )
 
-    def whole(self, kind: str, what: str) -> Finding:
-        """The finding of a fault of the split as a whole."""
+    def elsewhere(self, kind: str, files: Sequence[str], what: str) -> Finding:
+        """The finding of a fault that lies in no row: of the split as a whole, or of other files."""
         fault = FAULTS[kind]
-        example = Example(self._source_name, "", what)
-        nothing = np.array([], dtype=int)
+        examples = [Example(file, "", what) for file in files[:MAX_EXAMPLES]]
         return Finding(
             kind,
             fault.severity,
             self.split.name,
-            1,
-            [example],
+            len(files),
+            examples,
             fault.action,
             fault.level,
-            nothing,
+            np.array([], dtype=int),
         )
 
     @property
-    def _source_name(self) -> str:
+    def source_name(self) -> str:
         source = self.split.source
         return str(source.relative_to(self.root) if source.is_relative_to(self.root) else source)
 
@@ -177,7 +176,7 @@ class Columns:
         return getattr(self, level)[row].get("id")
 
     def _file(self, level: Level, row: int) -> str:
-        source_name = self._source_name
+        source_name = self.source_name
         if level == "categories":
             return source_name
         image_row = row if level == "images" else int(self.ann_image[row])
