@@ -19,7 +19,7 @@ from vitdet.errors import UserError
 
 VAL_NAMES = ("val", "valid", "validation")
 # Where a split's annotations lie, most explicit first; {} is the split's name.
-_ANN_PATTERNS = (
+ANN_PATTERNS = (
     "{}.json",
     "annotations/{}.json",
     "annotations/instances_{}.json",
@@ -28,7 +28,7 @@ _ANN_PATTERNS = (
     "{}/_annotations.coco.json",  # Roboflow
     "{}/annotations.json",
 )
-_UNSPLIT_PATTERNS = ("annotations/instances*.json", "instances*.json", "_annotations.coco.json")
+UNSPLIT_PATTERNS = ("annotations/instances*.json", "instances*.json", "_annotations.coco.json")
 _IMAGE_FOLDERS = ("images", "images/{}", "", "{}", "{}2017", "images/{}2017", "{}/images")
 
 
@@ -54,16 +54,14 @@ def find_coco(root: str | Path) -> CocoFolder:
     root = Path(root)
     if not root.is_dir():
         raise UserError(f"data folder not found: {root}")
-    train = find_split(root, ("train",), _ANN_PATTERNS) or find_split(
-        root, ("",), _UNSPLIT_PATTERNS
-    )
+    train = find_split(root, ("train",), ANN_PATTERNS) or find_split(root, ("",), UNSPLIT_PATTERNS)
     if train is None:
         looked_for = "train.json, annotations/instances_train*.json, train/_annotations.coco.json"
         raise UserError(
             f"no COCO annotations in {root}: looked for {looked_for}; found {listing(root)}"
         )
     train_images = find_images(root, train, ("train",))
-    val = find_split(root, VAL_NAMES, _ANN_PATTERNS)
+    val = find_split(root, VAL_NAMES, ANN_PATTERNS)
     if val is None:
         warn_of_no_val(root, train)
         return CocoFolder(train, train_images, train, train_images)

@@ -9,10 +9,15 @@ from typing import Any
 class CocoSplit:
     """One split: `coco` holds the lists `images`, `annotations` and `categories`.
 
-    Boxes and polygons are in pixels of the image, as COCO has them, whatever the format says. A
-    `file_name` is relative to `image_root`. Where a format has a label file for each image, that
-    image's entry has `label_file`, relative to the data folder, by which messages name it; else
-    `source`, the annotation file, is named.
+    Boxes and polygons are in pixels of the image, as COCO has them, whatever the format says, and
+    as they stand there: nothing is clipped or left out because it looks wrong. A `file_name` is
+    relative to `image_root`. Where a format has a label file for each image, that image's entry has
+    `label_file`, relative to the data folder, by which messages name it; else `source`, the
+    annotation file, is named.
+
+    An image whose labels cannot be read has the reason, one line, in its entry's `problem`, and no
+    annotations; its width and height are 0 if nothing tells them. It is no image without objects:
+    nothing may be trained on it.
     """
 
     name: str  # "train", "val" or "test"; "all" where the data are not split
