@@ -7,6 +7,7 @@ import numpy as np
 _SLACK = 1.01  # of a side: what rounding may add
 _REACH = 1.05  # of a side: beyond it a box is taken to reach out of its image
 _MIN_REACHING = 0.1  # share of boxes reaching out above which another layout is looked for
+_MIN_REACHING_BOXES = 3  # fewer may be slips of a hand
 _FITTING = 0.97  # share of boxes that has to fit the other layout
 MIN_SIDE = 16  # of an image: in smaller ones a box of one pixel is a real one
 
@@ -124,7 +125,7 @@ def _pixel_layouts(
     if not len(left):
         return layouts
     reaching = (left[:, :2] + left[:, 2:] > _REACH * left_sizes).any(axis=1)
-    if reaching.mean() > _MIN_REACHING:
+    if reaching.sum() >= _MIN_REACHING_BOXES and reaching.mean() > _MIN_REACHING:
         for layout in (BoxLayout.CORNERS, BoxLayout.CENTRE):
             fitting = _fits(left, layout, left_sizes, _SLACK)
             if fitting.mean() >= _FITTING:

@@ -40,9 +40,7 @@ class DataCheck:
             known: what was read of image files before, by path.
         """
         self.folder = folder
-        self.splits = {
-            name: Columns(split, folder.root) for name, split in folder.splits.items()
-        }
+        self.splits = {name: Columns(split, folder.root) for name, split in folder.splits.items()}
         self.files = ImageFiles(self.splits, reading, known or {})
         order = {kind: place for place, kind in enumerate(FAULTS)}
         self.findings = sorted(

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from itertools import combinations
+from itertools import combinations, pairwise
 from typing import Any
 
 import numpy as np
@@ -99,7 +99,7 @@ def _check_numbering(columns: Columns, ids: Sequence[int]) -> Iterator[Finding]:
             "category id 0", [rows[0]], lambda row: "ids count from 0, COCO's from 1"
         )
     ordered = sorted(set(ids))
-    after_gap = [b for a, b in zip(ordered, ordered[1:], strict=False) if b > a + 1]
+    after_gap = [b for a, b in pairwise(ordered) if b > a + 1]
     yield from columns.found(
         "gaps in the category ids",
         [rows[value] for value in after_gap],

@@ -33,8 +33,8 @@ class ImageFiles:
         self, splits: Mapping[str, Columns], reading: Reading, known: Mapping[str, ImageFile]
     ) -> None:
         self.paths = {name: _safe_paths(columns) for name, columns in splits.items()}
-        known = [path for paths in self.paths.values() for path in paths if path is not None]
-        self.listings = list_folders(Path(path).parent for path in known)
+        named = [path for paths in self.paths.values() for path in paths if path is not None]
+        self.listings = list_folders(Path(path).parent for path in named)
         self.there = {
             name: np.array([path is not None and self._length(path) >= 0 for path in paths], bool)
             for name, paths in self.paths.items()
@@ -42,7 +42,7 @@ class ImageFiles:
         self.read = dict(known)
         if reading == "names":
             return
-        lengths = {path: self._length(path) for path in known}
+        lengths = {path: self._length(path) for path in named}
         present = sorted(path for path, length in lengths.items() if length >= 0)
         if reading == "heads" and len(present) > _MAX_HEADS:
             present = sorted(random.Random(0).sample(present, _MAX_HEADS))

@@ -20,11 +20,13 @@ def check_masks(columns: Columns) -> Iterator[Finding]:
     is_polygon = masks.form == MaskForm.POLYGONS
 
     def what(row: int) -> str:
-        return f"{_excerpt(columns.annotations[row].get('segmentation'))} in {columns.image_of(row)}"
+        return (
+            f"{_excerpt(columns.annotations[row].get('segmentation'))} in {columns.image_of(row)}"
+        )
 
     def beside_box(row: int) -> str:
-        mask_box = box[row].round(1).tolist()
-        return f"box {columns.annotations[row].get('bbox')}, mask {mask_box} in {columns.image_of(row)}"
+        mask_box, written = box[row].round(1).tolist(), columns.annotations[row].get("bbox")
+        return f"box {written}, mask {mask_box} in {columns.image_of(row)}"
 
     for kind, rows in masks.faults.items():
         yield from columns.found(kind, rows, what)

@@ -25,7 +25,7 @@ def check_splits(splits: Mapping[str, Columns]) -> Iterator[Finding]:
     others = [columns for columns in splits.values() if columns is not train]
     if not others:
         what = "there is one split only"
-        yield train.elsewhere("no split to validate on", [train.source_name], what)
+        yield train.elsewhere("no split to validate on", [train.root.name], what)
     for other in others:
         yield from _check_classes(train, other)
         yield from _check_shared_images(train, other)
@@ -85,7 +85,9 @@ def _check_classes(train: Columns, other: Columns) -> Iterator[Finding]:
 def _check_shared_images(train: Columns, other: Columns) -> Iterator[Finding]:
     """The same file by its path, whatever is in it."""
     there = set(file_paths(other))
-    shared = [row for row, path in enumerate(file_paths(train)) if path is not None and path in there]
+    shared = [
+        row for row, path in enumerate(file_paths(train)) if path is not None and path in there
+    ]
     yield from train.found(
         "image listed in two splits",
         np.array(shared, dtype=int),

@@ -27,7 +27,7 @@ class BoxState(IntEnum):
 class Columns:
     """One split. A row is a place in the list `images`, `annotations` or `categories`.
 
-    Entries that are no dicts stand here as empty ones. A is the number of annotations, I of images.
+    A is the number of annotations, I of images.
 
     Attributes:
         image_size: (I, 2) width and height, NaN where there is no such positive number.
@@ -40,9 +40,9 @@ class Columns:
 
     def __init__(self, split: CocoSplit, root: Path) -> None:
         self.split, self.root = split, root
-        self.images = _dicts(split.coco["images"])
-        self.annotations = _dicts(split.coco["annotations"])
-        self.categories = _dicts(split.coco["categories"])
+        self.images = split.coco["images"]
+        self.annotations = split.coco["annotations"]
+        self.categories = split.coco["categories"]
         sides = [numbers([entry.get(key) for entry in self.images]) for key in ("width", "height")]
         size = np.stack(sides, axis=1)
         self.image_size = np.where(np.isfinite(size) & (size >= 1), size, np.nan)
@@ -128,7 +128,7 @@ class Columns:
     def found(
         self, kind: str, places: np.ndarray | Sequence[int], what: Callable[[int], str]
     ) -> Iterator[Finding]:
-        """The finding of a fault at `places`, a bool for each row or rows; nothing if there is none.
+        """The finding of a fault at `places`, a bool for each row or rows; none if there are none.
 
         `what` tells of a row what is wrong there.
         """
@@ -138,7 +138,7 @@ class Columns:
             return
         fault = FAULTS[kind]
         examples = [
-            Example(self._file(fault.level, row), self._id(fault.level, row), what(row))
+            Example(self._file(kind, row), self._id(fault.level, row), what(row))
             for row in rows[:MAX_EXAMPLES].tolist()
         ]
         yield Finding(
@@ -153,7 +153,7 @@ class Columns:
         )
 
     def elsewhere(self, kind: str, files: Sequence[str], what: str) -> Finding:
-        """The finding of a fault that lies in no row: of the split as a whole, or of other files."""
+        """The finding of a fault in no row: of the split as a whole, or of other files."""
         fault = FAULTS[kind]
         examples = [Example(file, "", what) for file in files[:MAX_EXAMPLES]]
         return Finding(
@@ -175,15 +175,17 @@ class Columns:
     def _id(self, level: Level, row: int) -> Any:
         return getattr(self, level)[row].get("id")
 
-    def _file(self, level: Level, row: int) -> str:
-        source_name = self.source_name
+    def _file(self, kind: str, row: int) -> str:
+        """The file in which the fault is: image, label file or annotation file."""
+        level = FAULTS[kind].level
         if level == "categories":
-            return source_name
+            return self.source_name
         image_row = row if level == "images" else int(self.ann_image[row])
         image = self.images[image_row] if image_row >= 0 else {}
-        if level == "images" and not image.get("label_file"):
-            return self.image_name(row) if isinstance(image.get("file_name"), str) else source_name
-        return str(image.get("label_file") or source_name)
+        is_of_image = level == "images" and not kind.startswith("label file")
+        if is_of_image and isinstance(image.get("file_name"), str):
+            return image["file_name"]
+        return str(image.get("label_file") or self.source_name)
 
 
 def numbers(values: Sequence[Any]) -> np.ndarray:
@@ -204,10 +206,6 @@ def _number(value: Any) -> float:
         return float(value)
     except OverflowError:
         return np.inf
-
-
-def _dicts(entries: Sequence[Any]) -> list[dict[str, Any]]:
-    return [entry if isinstance(entry, dict) else {} for entry in entries]
 
 
 def _pointers(

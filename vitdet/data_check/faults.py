@@ -102,8 +102,10 @@ _CATEGORIES: dict[str, tuple[Severity, str]] = {
     "category without id": ("error", _DROPPED),
     "category without name": ("error", "named by its id"),
     "category id that is no integer": ("error", "numbered anew"),
-    "category id used twice": ("error", "merged if the names are equal; else dropped, as is "
-                               "what is annotated with it"),
+    "category id used twice": (
+        "error",
+        "merged if the names are equal; else dropped, as is what is annotated with it",
+    ),
     "category name used twice": ("error", "merged"),
     "category names that differ in case or spaces": ("warning", "merged into the commonest"),
     "category names nearly alike": ("warning", "kept: rename one if they are the same class"),

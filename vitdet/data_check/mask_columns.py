@@ -1,4 +1,4 @@
-"""The masks of a split as numpy columns: what form they have, their boxes and areas, their faults."""
+"""The masks of a split as numpy columns: their form, boxes, areas and faults."""
 
 from array import array
 from collections import defaultdict
@@ -77,7 +77,9 @@ class MaskColumns:
             self._measure_polygons(np.array(points), np.array(lengths), np.array(owners))
         self._read_runs(coded, segmentations)
 
-    def _measure_polygons(self, values: np.ndarray, lengths: np.ndarray, owners: np.ndarray) -> None:
+    def _measure_polygons(
+        self, values: np.ndarray, lengths: np.ndarray, owners: np.ndarray
+    ) -> None:
         """values: (V,) numbers of P polygons, one behind the other; lengths, owners: (P,)."""
         polygon = np.repeat(np.arange(len(lengths)), lengths)
         num_bad = np.bincount(polygon[~np.isfinite(values)], minlength=len(lengths))

@@ -1,7 +1,6 @@
 """A mended copy of a checked data set: what each finding's `action` says, done."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import numpy as np
 
@@ -51,9 +50,7 @@ def is_mended(finding: Finding) -> bool:
 def _mend_once(check: DataCheck) -> DataFolder | None:
     """All mends of what was found, or None if there was nothing to do."""
     train = training_split(check.splits)
-    splits = {
-        name: MendedSplit(columns, check.files) for name, columns in check.splits.items()
-    }
+    splits = {name: MendedSplit(columns, check.files) for name, columns in check.splits.items()}
     is_changed = False
     order = {kind: place for place, kind in enumerate(MENDS)}
     findings = [one for one in check.findings if one.kind in MENDS]
@@ -77,5 +74,3 @@ def _mend_once(check: DataCheck) -> DataFolder | None:
     folder = check.folder
     coco = {name: split.to_split() for name, split in splits.items()}
     return DataFolder(folder.root, folder.format, coco, folder.notes)
-
-

@@ -1,12 +1,11 @@
 """Mends of boxes, areas and masks."""
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
 from vitdet.data_check.mended_split import MendedSplit
-from vitdet.data_check.polygons import clip_polygon, is_sound, polygon_area, polygons_of
+from vitdet.data_check.polygons import clip_polygon, is_sound, polygons_of
 
 Mend = Callable[[MendedSplit, np.ndarray], None]
 

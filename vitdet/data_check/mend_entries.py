@@ -9,7 +9,6 @@ import numpy as np
 
 from vitdet.data_check.check_categories import spelling_form
 from vitdet.data_check.finding import Level
-from vitdet.data_check.image_files import read_image_files
 from vitdet.data_check.mended_split import MendedSplit
 from vitdet.data_check.turn import turned_annotation
 
@@ -54,10 +53,11 @@ def _turn_labels(split: MendedSplit, rows: np.ndarray) -> None:
 
 def _write_pointers(split: MendedSplit, rows: np.ndarray) -> None:
     for row in rows.tolist():
-        for level, key in _POINTER.items():
-            target = getattr(split.columns, "ann_image" if level == "images" else "ann_category")[row]
-            if target >= 0:
-                split.change("annotations", row, **{key: getattr(split, level)[target]["id"]})
+        image, category = split.columns.ann_image[row], split.columns.ann_category[row]
+        if image >= 0:
+            split.change("annotations", row, image_id=split.images[image]["id"])
+        if category >= 0:
+            split.change("annotations", row, category_id=split.categories[category]["id"])
 
 
 def _number_anew(split: MendedSplit, level: Level, rows: np.ndarray) -> None:

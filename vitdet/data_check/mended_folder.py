@@ -17,13 +17,10 @@ def write_mended(folder: DataFolder, target: str | Path) -> list[Path]:
 
     Images are hard links where the disk has them, else copies. Returns the annotation files.
 
-    Raises UserError if `target` holds anything, or lies in the data folder.
+    Raises UserError as `refuse_target` does.
     """
     target = Path(target)
-    if target.exists() and (not target.is_dir() or any(target.iterdir())):
-        raise UserError(f"{target} exists: name a new folder, or one that is empty")
-    if target.resolve().is_relative_to(folder.root.resolve()):
-        raise UserError(f"{target} is in the data folder {folder.root}: name one outside of it")
+    refuse_target(folder, target)
     written = []
     for name, split in folder.splits.items():
         for image in split.coco["images"]:
@@ -33,6 +30,15 @@ def write_mended(folder: DataFolder, target: str | Path) -> list[Path]:
         ann_file.write_text(json.dumps(_content(split)), encoding="utf-8")
         written.append(ann_file)
     return written
+
+
+def refuse_target(folder: DataFolder, target: str | Path) -> None:
+    """Raise UserError if `target` holds anything, or lies in the data folder."""
+    target = Path(target)
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise UserError(f"{target} exists: name a new folder, or one that is empty")
+    if target.resolve().is_relative_to(folder.root.resolve()):
+        raise UserError(f"{target} is in the data folder {folder.root}: name one outside of it")
 
 
 def _place(source: Path, folder: Path, image: dict[str, Any]) -> None:

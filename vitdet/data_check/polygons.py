@@ -46,7 +46,9 @@ def is_sound(polygon: Any) -> bool:
     if not all(isinstance(value, int | float) for value in polygon):
         return False
     points = np.array(polygon, dtype=float).reshape(-1, 2)
-    return bool(np.isfinite(points).all()) and has_area(polygon_area(points), np.ptp(points, axis=0))
+    return bool(np.isfinite(points).all()) and has_area(
+        polygon_area(points), np.ptp(points, axis=0)
+    )
 
 
 def has_area(area: Any, extent: np.ndarray) -> Any:

@@ -18,7 +18,7 @@ def decode_counts(codes: Sequence[bytes]) -> tuple[np.ndarray, np.ndarray, np.nd
     the sign in the fifth of the last; from the fourth number on the difference to the number two
     places before is written (`rleToString` of the COCO API).
 
-    Returns (R,) runs of all codes, (N + 1,) where each code's runs begin, (N,) whether it is a code.
+    Returns (R,) runs of all codes, (N + 1,) where each code's runs begin, (N,) whether it is one.
     """
     text = np.frombuffer(b"".join(codes), dtype=np.uint8).astype(np.int64)
     owner = np.repeat(np.arange(len(codes)), [len(code) for code in codes])
