@@ -106,8 +106,9 @@ def _check_area(columns: Columns) -> Iterator[Finding]:
         written = columns.annotations[row].get("area")
         return f"area {written!r}, {truth}, in {columns.image_of(row)}"
 
-    has_key = (ann.get("area") is not None for ann in columns.annotations)
-    is_there = np.fromiter(has_key, dtype=bool, count=len(area))
+    is_there = np.isfinite(area)
+    for row in np.flatnonzero(~is_there).tolist():
+        is_there[row] = columns.annotations[row].get("area") is not None
     is_bad = is_there & ~(np.isfinite(area) & (area > 0))
     with np.errstate(invalid="ignore"):
         is_off = np.abs(area - mask_area) > np.maximum(0.1 * mask_area, 20)

@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from vitdet.data_check.check_entries import repeated
-from vitdet.data_check.columns import Columns, is_id
+from vitdet.data_check.columns import Columns, is_id, repeated
 from vitdet.data_check.finding import Finding
 
 FEW = 10  # instances

@@ -1,13 +1,12 @@
 """Faults of entries, their ids, and what they point to."""
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
 
 import numpy as np
 
-from vitdet.data_check.columns import Columns, is_id
+from vitdet.data_check.columns import Columns, integers, is_id, numbers, repeated
 from vitdet.data_check.finding import Finding
 
 _MANY = 300  # objects in an image that may be right, and more than most detectors return
@@ -25,21 +24,22 @@ def check_entries(columns: Columns) -> Iterator[Finding]:
 
 def is_leaving(name: str) -> bool:
     """Whether a file name points out of its folder, in the manner of any system."""
+    if not name.startswith("/") and not any(mark in name for mark in ("..", "\\", ":")):
+        return False
     return any(
-        path.is_absolute() or bool(path.drive) or ".." in path.parts
-        for path in (PurePosixPath(name), PureWindowsPath(name))
-    ) or name.startswith(("/", "\\"))
+        path.anchor or ".." in path.parts for path in (PurePosixPath(name), PureWindowsPath(name))
+    )
 
 
 def _check_images(columns: Columns) -> Iterator[Finding]:
     images = columns.images
     names = [entry.get("file_name") for entry in images]
     is_named = np.array([isinstance(name, str) and bool(name) for name in names], dtype=bool)
-    has_id = np.array([is_id(entry.get("id")) for entry in images], dtype=bool)
+    has_id = _are_ids(columns.values("images", "id"))
     leaving = [row for row, name in enumerate(names) if is_named[row] and is_leaving(name)]
 
     def entry(row: int) -> str:
-        return f"entry {str(columns.split.coco['images'][row])[:80]}"
+        return f"entry {str(images[row])[:80]}"
 
     def problem(row: int) -> str:
         return str(images[row]["problem"])
@@ -68,7 +68,7 @@ def _check_image_ids(columns: Columns) -> Iterator[Finding]:
         return f"id {ids[row]!r} of {columns.image_name(row)}"
 
     yield from columns.found("image id used twice", repeated(ids), id_and_file)
-    odd = [row for row, value in enumerate(ids) if is_id(value) and type(value) is not int]
+    odd = [row for row in _no_integers(ids) if is_id(ids[row])]
     yield from columns.found("image id that is no integer", odd, id_and_file)
     # One file with one id twice is found as that.
     twice = set(repeated(names)) - set(repeated(ids))
@@ -76,36 +76,54 @@ def _check_image_ids(columns: Columns) -> Iterator[Finding]:
 
 
 def _check_annotations(columns: Columns) -> Iterator[Finding]:
-    annotations = columns.annotations
-    points = [(ann.get("image_id"), ann.get("category_id")) for ann in annotations]
-    is_whole = np.array([is_id(a) and is_id(b) for a, b in points], dtype=bool)
-    ids = [ann.get("id") for ann in annotations]
+    ids = columns.values("annotations", "id")
+    images = columns.values("annotations", "image_id")
+    categories = columns.values("annotations", "category_id")
+    flags = columns.values("annotations", "iscrowd", 0)
 
     def entry(row: int) -> str:
-        return f"entry {str(columns.split.coco['annotations'][row])[:80]}"
+        return f"entry {str(columns.annotations[row])[:80]}"
 
     def image_and_category(row: int) -> str:
-        return f"image_id {points[row][0]!r}, category_id {points[row][1]!r}"
+        return f"image_id {images[row]!r}, category_id {categories[row]!r}"
 
     def id_and_image(row: int) -> str:
         return f"id {ids[row]!r} in {columns.image_of(row)}"
 
+    is_whole = _are_ids(images) & _are_ids(categories)
     yield from columns.found("annotation without image or category", ~is_whole, entry)
     lost = is_whole & (columns.ann_image < 0)
     yield from columns.found("annotation of an unknown image", lost, image_and_category)
     lost = is_whole & (columns.ann_category < 0)
     yield from columns.found("annotation of an unknown category", lost, image_and_category)
     yield from columns.found("id written in another type", columns.retyped, image_and_category)
-    is_integer = np.array([type(value) is int for value in ids], dtype=bool)
-    yield from columns.found("annotation id that is no integer", ~is_integer, id_and_image)
+    odd = _no_integers(ids)
+    yield from columns.found("annotation id that is no integer", odd, id_and_image)
     yield from columns.found("annotation id used twice", repeated(ids), id_and_image)
-    zero = [row for row, value in enumerate(ids) if type(value) is int and value == 0]
+    zero = np.flatnonzero(numbers(ids) == 0)
     yield from columns.found("annotation id 0", zero, id_and_image)
-    flags = [ann.get("iscrowd", 0) for ann in annotations]
-    odd = [row for row, flag in enumerate(flags) if type(flag) is not int or flag not in (0, 1)]
+    array = integers(flags)
+    if array is not None:
+        odd = np.flatnonzero((array != 0) & (array != 1))
+    else:
+        odd = [row for row, flag in enumerate(flags) if type(flag) is not int or flag not in (0, 1)]
     yield from columns.found(
         "crowd flag other than 0 and 1", odd, lambda row: f"iscrowd {flags[row]!r}"
     )
+
+
+def _are_ids(values: Sequence[Any]) -> np.ndarray:
+    """(N,) bool: whether each is a number or a text."""
+    if integers(values) is not None:
+        return np.ones(len(values), dtype=bool)
+    return np.array([is_id(value) for value in values], dtype=bool)
+
+
+def _no_integers(values: Sequence[Any]) -> list[int]:
+    """Rows of what is no whole number."""
+    if integers(values) is not None:
+        return []
+    return [row for row, value in enumerate(values) if type(value) is not int]
 
 
 def _check_amounts(columns: Columns) -> Iterator[Finding]:
@@ -121,20 +139,3 @@ def _check_amounts(columns: Columns) -> Iterator[Finding]:
     usual = np.median(counts[counts > 0]) if counts.any() else 0
     many = counts > max(_MANY, _MANY_TIMES_MEDIAN * usual)
     yield from columns.found("very many objects in an image", many, count)
-
-
-def repeated(values: Sequence[Any]) -> list[int]:
-    """Rows of values that came before, of those that are ids or names."""
-    hashable = [value if is_id(value) else None for value in values]
-    if len(set(hashable)) == len(values):
-        return []
-    counts = Counter(hashable)
-    seen: set[Any] = set()
-    rows = []
-    for row, value in enumerate(hashable):
-        if value is None or counts[value] == 1:
-            continue
-        if value in seen:
-            rows.append(row)
-        seen.add(value)
-    return rows

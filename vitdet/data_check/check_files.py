@@ -1,8 +1,10 @@
 """Faults between the entries for images and the files on the disk."""
 
+import os
 import random
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from pathlib import Path, PurePath
 from typing import Literal
 
@@ -34,7 +36,7 @@ class ImageFiles:
     ) -> None:
         self.paths = {name: _safe_paths(columns) for name, columns in splits.items()}
         named = [path for paths in self.paths.values() for path in paths if path is not None]
-        self.listings = list_folders(Path(path).parent for path in named)
+        self.listings = list_folders(map(os.path.dirname, named))
         self.there = {
             name: np.array([path is not None and self._length(path) >= 0 for path in paths], bool)
             for name, paths in self.paths.items()
@@ -49,7 +51,8 @@ class ImageFiles:
         self.read |= read_image_files(present, lengths, is_whole=reading == "pixels")
 
     def _length(self, path: str) -> int:
-        return self.listings[str(Path(path).parent)].get(Path(path).name, -1)
+        folder, name = os.path.split(path)
+        return self.listings[folder].get(name, -1)
 
     def of(self, columns: Columns, row: int) -> ImageFile | None:
         path = self.paths[columns.split.name][row]
@@ -64,16 +67,22 @@ class ImageFiles:
 
     def near_name(self, columns: Columns, row: int) -> str | None:
         """The one file whose name differs from the missing one's in case or ending only."""
-        path = PurePath(self.paths[columns.split.name][row])
-        near = [
-            name
-            for name in self.listings[str(path.parent)]
-            if PurePath(name).stem.lower() == path.stem.lower()
-            and PurePath(name).suffix.lower() in IMAGE_SUFFIXES
-        ]
+        path = self.paths[columns.split.name][row]
+        near = self._by_stem[os.path.dirname(path)].get(PurePath(path).stem.lower(), ())
         if len(near) != 1:
             return None
         return str(PurePath(columns.images[row]["file_name"]).with_name(near[0]))
+
+    @cached_property
+    def _by_stem(self) -> dict[str, dict[str, list[str]]]:
+        """Names of images in each folder, by their stem in lower case."""
+        stems: dict[str, dict[str, list[str]]] = {}
+        for folder, names in self.listings.items():
+            stems[folder] = defaultdict(list)
+            for name in map(PurePath, names):
+                if name.suffix.lower() in IMAGE_SUFFIXES:
+                    stems[folder][name.stem.lower()].append(name.name)
+        return stems
 
 
 def _safe_paths(columns: Columns) -> list[str | None]:

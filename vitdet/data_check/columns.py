@@ -43,14 +43,18 @@ class Columns:
         self.images = split.coco["images"]
         self.annotations = split.coco["annotations"]
         self.categories = split.coco["categories"]
-        sides = [numbers([entry.get(key) for entry in self.images]) for key in ("width", "height")]
+        sides = [numbers(self.values("images", key)) for key in ("width", "height")]
         size = np.stack(sides, axis=1)
         self.image_size = np.where(np.isfinite(size) & (size >= 1), size, np.nan)
-        self.ann_image, retyped_image = _pointers(self.annotations, "image_id", self.images)
-        self.ann_category, retyped = _pointers(self.annotations, "category_id", self.categories)
+        self.ann_image, retyped_image = _pointers(
+            self.values("annotations", "image_id"), self.values("images", "id")
+        )
+        self.ann_category, retyped = _pointers(
+            self.values("annotations", "category_id"), self.values("categories", "id")
+        )
         self.retyped = retyped | retyped_image
-        self.raw_boxes, self.box_state = _boxes([ann.get("bbox") for ann in self.annotations])
-        self.area = numbers([ann.get("area") for ann in self.annotations])
+        self.raw_boxes, self.box_state = _boxes(self.values("annotations", "bbox"))
+        self.area = numbers(self.values("annotations", "area"))
 
     @cached_property
     def ann_size(self) -> np.ndarray:
@@ -60,7 +64,7 @@ class Columns:
 
     @cached_property
     def masks(self) -> MaskColumns:
-        return MaskColumns([ann.get("segmentation") for ann in self.annotations])
+        return MaskColumns(self.values("annotations", "segmentation"))
 
     @cached_property
     def layout(self) -> np.ndarray:
@@ -103,8 +107,12 @@ class Columns:
     @cached_property
     def is_crowd(self) -> np.ndarray:
         """(A,) bool: regions, not objects."""
-        flags = (bool(ann.get("iscrowd", 0)) for ann in self.annotations)
-        return np.fromiter(flags, dtype=bool, count=len(self.annotations))
+        flags = self.values("annotations", "iscrowd", 0)
+        return np.fromiter(map(bool, flags), dtype=bool, count=len(flags))
+
+    def values(self, level: Level, key: str, default: Any = None) -> list[Any]:
+        """What stands under `key` of each entry."""
+        return [entry.get(key, default) for entry in getattr(self, level)]
 
     def instances(self) -> np.ndarray:
         """(number of categories,) annotations of each that are no crowds."""
@@ -208,30 +216,61 @@ def _number(value: Any) -> float:
         return np.inf
 
 
-def _pointers(
-    annotations: Sequence[dict[str, Any]], key: str, targets: Sequence[dict[str, Any]]
-) -> tuple[np.ndarray, np.ndarray]:
-    """(A,) row of the first target with each annotation's id, and whether only its text fits."""
-    rows: dict[Any, int] = {}
+def integers(values: Sequence[Any]) -> np.ndarray | None:
+    """values as (N,) int64 if all are whole numbers, else None."""
+    try:
+        array = np.array(values)
+    except ValueError:  # ragged: entries that are lists
+        return None
+    return array if array.ndim == 1 and array.dtype == np.int64 else None
+
+
+def is_id(value: Any) -> bool:
+    return isinstance(value, (int, str, float))
+
+
+def repeated(values: Sequence[Any]) -> list[int]:
+    """Rows of values that came before, of those that are ids or names."""
+    array = integers(values)
+    if array is not None:
+        order = np.argsort(array, kind="stable")
+        is_again = array[order[1:]] == array[order[:-1]]
+        return sorted(order[1:][is_again].tolist())
+    seen: set[Any] = set()
+    rows = []
+    for row, value in enumerate(values):
+        if is_id(value):
+            if value in seen:
+                rows.append(row)
+            seen.add(value)
+    return rows
+
+
+def _pointers(values: Sequence[Any], targets: Sequence[Any]) -> tuple[np.ndarray, np.ndarray]:
+    """(N,) row of the first target that each value is the id of, and whether only its text fits."""
+    retyped = np.zeros(len(values), dtype=bool)
+    array, target_array = integers(values), integers(targets)
+    if array is not None and target_array is not None and len(targets):
+        order = np.argsort(target_array, kind="stable")
+        place = np.searchsorted(target_array[order], array).clip(max=len(order) - 1)
+        rows = order[place]
+        return np.where(target_array[rows] == array, rows, -1), retyped
+    by_id: dict[Any, int] = {}
     for row, target in enumerate(targets):
-        if is_id(target.get("id")):
-            rows.setdefault(target["id"], row)
-    texts = {str(target_id): row for target_id, row in reversed(rows.items())}
-    found = np.full(len(annotations), -1)
-    retyped = np.zeros(len(annotations), dtype=bool)
-    for i, ann in enumerate(annotations):
-        value = ann.get(key)
-        row = rows.get(value) if is_id(value) else None
-        if row is None and is_id(value):
-            row = texts.get(str(value).strip())
+        if is_id(target):
+            by_id.setdefault(target, row)
+    by_text = {str(target): row for target, row in reversed(by_id.items())}
+    found = np.full(len(values), -1)
+    for i, value in enumerate(values):
+        if not is_id(value):
+            continue
+        row = by_id.get(value)
+        if row is None:
+            row = by_text.get(str(value).strip())
             retyped[i] = row is not None
         if row is not None:
             found[i] = row
     return found, retyped
-
-
-def is_id(value: Any) -> bool:
-    return isinstance(value, int | str | float)
 
 
 def _boxes(values: Sequence[Any]) -> tuple[np.ndarray, np.ndarray]:

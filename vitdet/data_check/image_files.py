@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 from PIL import Image
 
@@ -52,10 +51,10 @@ class ImageFile:
         return self.mode not in _USUAL_MODES
 
 
-def list_folders(folders: Iterable[Path]) -> dict[str, dict[str, int]]:
+def list_folders(folders: Iterable[str]) -> dict[str, dict[str, int]]:
     """Length of every file by name, by folder. Each folder is read once: the disk may be slow."""
     listings: dict[str, dict[str, int]] = {}
-    for folder in dict.fromkeys(map(str, folders)):
+    for folder in dict.fromkeys(folders):
         files = {}
         if os.path.isdir(folder):
             with os.scandir(folder) as entries:

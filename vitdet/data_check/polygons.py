@@ -11,7 +11,7 @@ def polygons_of(segmentation: Sequence[Any]) -> tuple[list[Any], bool]:
 
     Other layouts are one flat list of numbers, and points as pairs. What is neither stays as it is.
     """
-    if isinstance(segmentation[0], int | float):
+    if isinstance(segmentation[0], (int, float)):
         return [list(segmentation)], True
     if len(segmentation) >= 3 and _are_pairs(segmentation):
         return [_flat(segmentation)], True
