@@ -1,4 +1,4 @@
-"""The commands `vitdet train | test | predict | check-data | inspect | zoo`, also in `tools/`.
+"""The commands `vitdet train | test | predict | check-data | ...`, also the files in `tools/`.
 
 A mistake the user can mend (`UserError`) is printed as one line and ends with exit code 2; Ctrl-C
 ends with 130. Heavy imports wait until the arguments are known to be good.
@@ -20,13 +20,16 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="vitdet", description=vitdet.__doc__.splitlines()[0])
     parser.add_argument("--version", action="version", version=f"vitdet {vitdet.__version__}")
     commands = parser.add_subparsers(
-        dest="command", required=True, metavar="train|test|predict|check-data|inspect|zoo"
+        dest="command",
+        required=True,
+        metavar="train|test|predict|inspect|check-data|convert-data|zoo",
     )
     _add_train(commands)
     _add_test(commands)
     _add_predict(commands)
     _add_check_data(commands)
     _add_inspect(commands)
+    _add_convert_data(commands)
     _add_zoo(commands)
     arguments = parser.parse_args(argv)
     try:
@@ -133,6 +136,21 @@ def _add_inspect(commands: Any) -> None:
         "config", nargs="?", help="config file or name: say what would load into its model"
     )
     parser.set_defaults(run=_inspect)
+
+
+def _add_convert_data(commands: Any) -> None:
+    parser = commands.add_parser(
+        "convert-data",
+        help="write labels of any known format as COCO's",
+        description="Write a folder of labels (Pascal VOC, YOLO, LabelMe, VIA, CVAT or COCO, "
+        "recognised by itself) as a folder in COCO format. The source is not changed.",
+    )
+    parser.add_argument("source", metavar="SRC", help="data folder, or a single annotation file")
+    parser.add_argument("target", metavar="DST", help="folder to write, new or empty")
+    parser.add_argument(
+        "--copy-images", action="store_true", help="copy images (default: hard links to them)"
+    )
+    parser.set_defaults(run=_convert_data)
 
 
 def _add_zoo(commands: Any) -> None:
@@ -265,6 +283,13 @@ def _inspect(arguments: argparse.Namespace) -> None:
         from vitdet.engine.checkpoint_fit import describe_fit
 
         sys.stdout.write(f"  {describe_fit(summary, arguments.config)}\n")
+
+
+def _convert_data(arguments: argparse.Namespace) -> None:
+    from vitdet.datasets.formats.convert import convert
+
+    conversion = convert(arguments.source, arguments.target, copy_images=arguments.copy_images)
+    sys.stdout.write(f"{conversion}\n")
 
 
 def _zoo_list(arguments: argparse.Namespace) -> None:

@@ -1,13 +1,13 @@
 """Faults of entries, their ids, and what they point to."""
 
 from collections.abc import Iterator, Sequence
-from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
 
 import numpy as np
 
 from vitdet.data_check.columns import Columns, integers, is_id, numbers, repeated
 from vitdet.data_check.finding import Finding
+from vitdet.datasets.formats.file_names import leads_outside
 
 _MANY = 300  # objects in an image that may be right, and more than most detectors return
 _MANY_TIMES_MEDIAN = 10
@@ -22,21 +22,12 @@ def check_entries(columns: Columns) -> Iterator[Finding]:
     yield from _check_amounts(columns)
 
 
-def is_leaving(name: str) -> bool:
-    """Whether a file name points out of its folder, in the manner of any system."""
-    if not name.startswith("/") and not any(mark in name for mark in ("..", "\\", ":")):
-        return False
-    return any(
-        path.anchor or ".." in path.parts for path in (PurePosixPath(name), PureWindowsPath(name))
-    )
-
-
 def _check_images(columns: Columns) -> Iterator[Finding]:
     images = columns.images
     names = [entry.get("file_name") for entry in images]
     is_named = np.array([isinstance(name, str) and bool(name) for name in names], dtype=bool)
     has_id = _are_ids(columns.values("images", "id"))
-    leaving = [row for row, name in enumerate(names) if is_named[row] and is_leaving(name)]
+    leaving = [row for row, name in enumerate(names) if is_named[row] and leads_outside(name)]
 
     def entry(row: int) -> str:
         return f"entry {str(images[row])[:80]}"

@@ -10,11 +10,11 @@ from typing import Literal
 
 import numpy as np
 
-from vitdet.data_check.check_entries import is_leaving
 from vitdet.data_check.check_splits import file_paths, training_split
 from vitdet.data_check.columns import Columns
 from vitdet.data_check.finding import Finding
 from vitdet.data_check.image_files import ImageFile, list_folders, read_image_files
+from vitdet.datasets.formats.file_names import leads_outside
 from vitdet.datasets.images import IMAGE_SUFFIXES
 
 Reading = Literal["names", "heads", "pixels"]
@@ -89,7 +89,7 @@ def _safe_paths(columns: Columns) -> list[str | None]:
     """As `file_paths`, but None too for a name that leaves the folder: such are not looked at."""
     paths = file_paths(columns)
     return [
-        None if path is None or is_leaving(entry["file_name"]) else path
+        None if path is None or leads_outside(entry["file_name"]) else path
         for path, entry in zip(paths, columns.images, strict=True)
     ]
 

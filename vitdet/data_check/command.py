@@ -4,9 +4,9 @@ import sys
 from pathlib import Path
 
 from vitdet.data_check.check import DataCheck
+from vitdet.data_check.html import write_page
 from vitdet.data_check.mend import mend
 from vitdet.data_check.mended_folder import refuse_target, write_mended
-from vitdet.data_check.page import write_page
 from vitdet.data_check.summary import summary
 from vitdet.datasets.formats.recognise import read_folder
 

@@ -14,6 +14,10 @@ from vitdet.evaluation.text_table import plain_table, render
 _MAX_CLASSES = 30  # rows; of more classes those with the most instances are shown
 _MAX_TEXT = 160  # characters of an example
 SIZES = {"small": (0, 32**2), "medium": (32**2, 96**2), "large": (96**2, np.inf)}  # COCO's, in area
+SPLIT_HEAD = (
+    *("split", "images", "labelled", "objects", "crowds", "masks", "image sizes"),
+    *SIZES,
+)
 
 
 def summary(check: DataCheck) -> str:
@@ -31,9 +35,7 @@ def summary(check: DataCheck) -> str:
 
 
 def split_table(splits: Mapping[str, Columns]) -> str:
-    table = plain_table("split", "images", "labelled", "objects", "crowds", "masks", "image sizes")
-    for column in SIZES:
-        table.add_column(column, justify="right", no_wrap=True)
+    table = plain_table(*SPLIT_HEAD)
     for name, columns in splits.items():
         table.add_row(name, *split_figures(columns))
     return render(table)

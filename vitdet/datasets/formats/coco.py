@@ -1,6 +1,5 @@
 """COCO's json: one file, or one for each split."""
 
-import mmap
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +17,7 @@ from vitdet.datasets.coco_files import (
 from vitdet.datasets.formats.data_folder import CocoSplit, DataFolder
 from vitdet.datasets.formats.folder_tree import FolderTree
 from vitdet.datasets.formats.splits import split_of_path
+from vitdet.datasets.formats.untrusted_files import mentions
 from vitdet.errors import UserError
 
 LOOKED_FOR = "COCO json (train.json, annotations/instances_train*.json, ...)"
@@ -26,19 +26,9 @@ _NAMES = {"train": ("train",), "val": VAL_NAMES, "test": ("test",)}
 
 def evidence(tree: FolderTree) -> list[str]:
     """The json files with lists of images and of annotations, panoptic ones left out."""
-    return [name for name in tree.samples(".json") if _is_coco(tree.root / name)]
-
-
-def _is_coco(path: Path) -> bool:
-    """Judged without parsing: the file may be half a gigabyte, or broken, which is said later."""
-    if path.stat().st_size == 0:
-        return False
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        lists = all(
-            re.search(rb'"%s"\s*:\s*\[' % key, content)
-            for key in (b"images", b"annotations", b"categories")
-        )
-        return lists and content.find(b'"segments_info"') < 0
+    lists = [rb'"%s"\s*:\s*\[' % key for key in (b"images", b"annotations", b"categories")]
+    found = [name for name in tree.samples(".json") if mentions(tree.root / name, *lists)]
+    return [name for name in found if not mentions(tree.root / name, b'"segments_info"')]
 
 
 def read(tree: FolderTree) -> DataFolder:

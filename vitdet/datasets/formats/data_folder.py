@@ -11,9 +11,9 @@ class CocoSplit:
 
     Boxes and polygons are in pixels of the image, as COCO has them, whatever the format says, and
     as they stand there: nothing is clipped or left out because it looks wrong. A `file_name` is
-    relative to `image_root`. Where a format has a label file for each image, that image's entry has
-    `label_file`, relative to the data folder, by which messages name it; else `source`, the
-    annotation file, is named.
+    relative to `image_root`. An image's entry has `label_file`, relative to the data folder, where
+    the format has one for each image or several files for many: messages name it, else `source`.
+    In a folder of such a format, an image without `label_file` is one that nobody labelled.
 
     An image whose labels cannot be read has the reason, one line, in its entry's `problem`, and no
     annotations; its width and height are 0 if nothing tells them. It is no image without objects:

@@ -25,6 +25,11 @@ def path_parts(text: str) -> list[str]:
     return [part for part in parts if part not in ("", ".", "..") and not part.endswith(":")]
 
 
+def inside(text: str) -> str:
+    """A path that stays within the folder it is joined to: `../images/1.jpg` is images/1.jpg."""
+    return "/".join(path_parts(text))
+
+
 def leads_outside(text: str) -> bool:
     """Whether a name in a label file is absolute, or climbs: meaningless on other computers."""
     text = text.strip().replace("\\", "/")

@@ -13,7 +13,7 @@ from PIL import Image
 from vitdet.datasets.formats.data_folder import CocoSplit, DataFolder
 from vitdet.datasets.formats.file_names import folder_of
 from vitdet.datasets.formats.folder_tree import FolderTree
-from vitdet.datasets.formats.outlines import polygon_area
+from vitdet.datasets.formats.outlines import box_of, polygon_area, rle_area
 from vitdet.datasets.formats.splits import split_of_path
 
 _EXIF_ORIENTATION = 0x0112
@@ -49,6 +49,24 @@ class LabelledImage:
     label_file: str | None = None
     problem: str | None = None
     split: str | None = None
+
+
+def joined(objects: Sequence[LabelledObject], groups: Sequence[Any]) -> list[LabelledObject]:
+    """Objects of which polygons of one name and group are one; a group of None is no group."""
+    result: list[LabelledObject] = []
+    first: dict[tuple[str, str], LabelledObject] = {}
+    for obj, group in zip(objects, groups, strict=True):
+        key = (obj.name, str(group))
+        if group is None or not isinstance(obj.outline, list):
+            result.append(obj)
+        elif key not in first:
+            first[key] = obj
+            result.append(obj)
+        else:
+            whole = first[key]
+            whole.outline = [*whole.outline, *obj.outline]
+            whole.box = box_of(whole.outline)
+    return result
 
 
 def fill_sizes(root: Path, images: Iterable[LabelledImage]) -> None:
@@ -178,5 +196,6 @@ def _annotation(
         entry["area"] = sum(map(polygon_area, obj.outline))
     elif obj.outline is not None:
         entry["segmentation"] = obj.outline
+        entry["area"] = rle_area(obj.outline)
     entry.update(obj.extra)
     return entry

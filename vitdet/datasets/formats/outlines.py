@@ -10,8 +10,12 @@ from typing import Any
 import numpy as np
 from pycocotools import mask as coco_mask
 
+from vitdet.datasets.formats.untrusted_files import BrokenLabelError
+
 # A polygon of so many corners covers 99.8 % of its circle.
 _CORNERS = 60
+# What a broken file says of an image's size is not to fill the memory.
+_MAX_PIXELS = 500_000_000
 
 
 def polygon_area(polygon: Sequence[float]) -> float:
@@ -29,15 +33,13 @@ def box_of(polygons: Sequence[Sequence[float]]) -> list[float]:
     return [min(xs), min(ys), max(xs) - min(xs), max(ys) - min(ys)]
 
 
-def box_of_corners(x1: float, y1: float, x2: float, y2: float) -> list[float]:
-    """x, y, width, height of the box between two opposite corners, in whatever order."""
-    return [min(x1, x2), min(y1, y2), abs(x2 - x1), abs(y2 - y1)]
-
-
 def ellipse(
     centre: tuple[float, float], radii: tuple[float, float], *, degrees: float = 0
 ) -> list[float]:
-    """Polygon of an ellipse turned clockwise, as seen on the screen, about its centre."""
+    """Polygon of an ellipse turned clockwise, as seen on the screen, about its centre.
+
+    Raises BrokenLabelError if the angle is not finite; so does `turned_box`.
+    """
     angles = (2 * math.pi * k / _CORNERS for k in range(_CORNERS))
     corners = [(radii[0] * math.cos(angle), radii[1] * math.sin(angle)) for angle in angles]
     return _turned(corners, centre, degrees)
@@ -54,6 +56,8 @@ def turned_box(
 def _turned(
     corners: Sequence[tuple[float, float]], centre: tuple[float, float], degrees: float
 ) -> list[float]:
+    if not math.isfinite(degrees):
+        raise BrokenLabelError(f"has a shape turned by {degrees} degrees")
     cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
     polygon = []
     for x, y in corners:  # y points down: this turns clockwise
@@ -67,8 +71,11 @@ def bitmap_rle(
     """COCO's RLE of a bitmap whose top left pixel lies at `corner` (x, y) of the image.
 
     bitmap: (h, w) bool. image_size: width, height. What reaches out of the image is cut off.
+    Raises BrokenLabelError if the image is said to have more pixels than any has.
     """
     width, height = image_size
+    if width * height > _MAX_PIXELS:
+        raise BrokenLabelError(f"has a mask in an image of {width}x{height} pixels")
     mask = np.zeros((height, width), dtype=np.uint8, order="F")
     x, y = corner
     left, top = max(x, 0), max(y, 0)
@@ -76,3 +83,13 @@ def bitmap_rle(
     mask[top : top + part.shape[0], left : left + part.shape[1]] = part
     rle = coco_mask.encode(mask)
     return {"size": [height, width], "counts": rle["counts"].decode()}
+
+
+def rle_box(rle: dict[str, Any]) -> list[float]:
+    """x, y, width, height around the pixels of an RLE."""
+    return coco_mask.toBbox(rle).tolist()
+
+
+def rle_area(rle: dict[str, Any]) -> float:
+    """Number of its pixels."""
+    return float(coco_mask.area(rle))

@@ -4,14 +4,21 @@ from pathlib import Path
 from types import ModuleType
 
 from vitdet.datasets.coco_files import listing
-from vitdet.datasets.formats import coco, voc, yolo
+from vitdet.datasets.formats import coco, cvat, labelme, via, voc, yolo
 from vitdet.datasets.formats.data_folder import DataFolder
 from vitdet.datasets.formats.folder_tree import FolderTree
 from vitdet.datasets.formats.splits import split_by_list
 from vitdet.errors import UserError
 
 # Each has `evidence(tree)`, the files that speak for it, `read(tree)`, and `LOOKED_FOR`.
-FORMATS: dict[str, ModuleType] = {"COCO": coco, "Pascal VOC": voc, "YOLO": yolo}
+FORMATS: dict[str, ModuleType] = {
+    "COCO": coco,
+    "Pascal VOC": voc,
+    "YOLO": yolo,
+    "LabelMe": labelme,
+    "VIA": via,
+    "CVAT": cvat,
+}
 
 
 def read_folder(root: str | Path, *, split_file: str | Path | None = None) -> DataFolder:

@@ -1,6 +1,8 @@
 """Label files as text, json or XML: they come from anywhere, in any encoding, often broken."""
 
 import json
+import mmap
+import re
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -8,6 +10,9 @@ from xml.etree import ElementTree
 import yaml
 
 from vitdet.errors import UserError
+
+# Larger than any side of an image, and small enough to compute with.
+_MAX_WHOLE = 1_000_000_000
 
 
 class BrokenLabelError(ValueError):
@@ -36,6 +41,32 @@ def read_bytes(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise BrokenLabelError(f"cannot be read ({error.strerror})") from None
+
+
+def mentions(path: Path, *patterns: bytes) -> bool:
+    """Whether a file has all patterns somewhere, without parsing what may be half a gigabyte."""
+    if path.stat().st_size == 0:
+        return False
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        return all(re.search(pattern, content) for pattern in patterns)
+
+
+def to_number(value: Any, what: str) -> float:
+    """A number, or a text that is one. Raises BrokenLabelError for anything else."""
+    try:
+        if isinstance(value, bool):
+            raise ValueError
+        return float(value)
+    except (TypeError, ValueError, OverflowError):
+        raise BrokenLabelError(f"{what} is {str(value)[:60]!r}, not a number") from None
+
+
+def to_whole(value: Any, what: str) -> int:
+    """The nearest whole number. Raises BrokenLabelError for anything that has none."""
+    number = to_number(value, what)
+    if not abs(number) < _MAX_WHOLE:
+        raise BrokenLabelError(f"{what} is {number}")
+    return round(number)
 
 
 def decode(content: bytes) -> str:
@@ -94,6 +125,18 @@ def read_xml(path: Path) -> ElementTree.Element:
         except ElementTree.ParseError as error:
             why = error
     raise BrokenLabelError(f"is not XML: {why}")
+
+
+def root_tag(path: Path) -> str | None:
+    """Name of the root element, also of a file that breaks off behind it; None if there is none."""
+    with path.open("rb") as file:
+        head = file.read(4096)
+    try:
+        text = decode(head[: len(head) // 2 * 2])
+    except BrokenLabelError:
+        return None
+    match = re.search(r"<([A-Za-z_][\w.-]*)", re.sub(r"<!--.*?-->", "", text, flags=re.DOTALL))
+    return match[1] if match else None
 
 
 def _parse_xml(content: bytes | str) -> ElementTree.Element:

@@ -9,15 +9,13 @@ from 0.
 """
 
 import math
-import re
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
 from vitdet.datasets.formats.data_folder import DataFolder
-from vitdet.datasets.formats.file_names import folder_of, leads_outside, stem_of
+from vitdet.datasets.formats.file_names import folder_of, inside, leads_outside, stem_of
 from vitdet.datasets.formats.folder_tree import FolderTree
 from vitdet.datasets.formats.labelled_image import (
     LabelledImage,
@@ -27,7 +25,14 @@ from vitdet.datasets.formats.labelled_image import (
 )
 from vitdet.datasets.formats.outlines import box_of, turned_box
 from vitdet.datasets.formats.pairing import check_one_label_each, with_unlabelled
-from vitdet.datasets.formats.untrusted_files import BrokenLabelError, decode, read_lines, read_xml
+from vitdet.datasets.formats.untrusted_files import (
+    BrokenLabelError,
+    read_lines,
+    read_xml,
+    root_tag,
+    to_number,
+    to_whole,
+)
 
 LOOKED_FOR = "Pascal VOC XML files"
 _LISTS = {"train.txt": "train", "val.txt": "val", "test.txt": "test", "trainval.txt": "train"}
@@ -36,18 +41,6 @@ _LISTS = {"train.txt": "train", "val.txt": "val", "test.txt": "test", "trainval.
 def evidence(tree: FolderTree) -> list[str]:
     """The XML files that are of this format, judged by some of each folder."""
     return [name for name in tree.samples(".xml") if root_tag(tree.root / name) == "annotation"]
-
-
-def root_tag(path: Path) -> str | None:
-    """Name of the root element, also of a file that breaks off behind it; None if there is none."""
-    with path.open("rb") as file:
-        head = file.read(4096)
-    try:
-        text = decode(head[: len(head) // 2 * 2])
-    except BrokenLabelError:
-        return None
-    match = re.search(r"<([A-Za-z_][\w.-]*)", re.sub(r"<!--.*?-->", "", text, flags=re.DOTALL))
-    return match[1] if match else None
 
 
 def read(tree: FolderTree) -> DataFolder:
@@ -69,7 +62,7 @@ def read(tree: FolderTree) -> DataFolder:
         notes["images that no list in ImageSets/Main names: left out"] += len(images) - len(named)
         images = named
     fill_sizes(tree.root, images)
-    source = tree.root / tree.labels[0] if tree.single else tree.root
+    source = tree.given if tree.single else tree.root
     return data_folder(tree, "Pascal VOC", images, source=source, notes=notes)
 
 
@@ -99,8 +92,8 @@ def _read_file(tree: FolderTree, name: str, notes: Counter[str]) -> LabelledImag
         if root.tag != "annotation":
             notes["XML files of another kind: left out"] += 1
             return None
-        image.width = int(_number(root, "size/width", default=0))
-        image.height = int(_number(root, "size/height", default=0))
+        image.width = _side(root, "width")
+        image.height = _side(root, "height")
         if own is None:
             image.file = _named_image(tree, root, name)
         for number, element in enumerate(root.iterfind("object"), start=1):
@@ -118,7 +111,7 @@ def _named_image(tree: FolderTree, root: ElementTree.Element, name: str) -> str:
         raise BrokenLabelError(
             f"names the image {text!r}, outside of the data folder: put the image there"
         )
-    return found or text or stem_of(name)
+    return found or inside(text) or stem_of(name)
 
 
 def _read_object(element: ElementTree.Element, number: int, notes: Counter[str]) -> LabelledObject:
@@ -145,7 +138,7 @@ def _read_object(element: ElementTree.Element, number: int, notes: Counter[str])
 def _polygons(element: ElementTree.Element, where: str) -> list[list[float]] | None:
     """Roboflow's <polygon> of <x1>, <y1>, <x2>, ...; most files have none."""
     polygons = [
-        [_to_number(child.text, f"a corner of {where}") for child in polygon]
+        [to_number(child.text, f"a corner of {where}") for child in polygon]
         for polygon in element.iterfind("polygon")
     ]
     return [polygon for polygon in polygons if polygon] or None
@@ -170,20 +163,13 @@ def _extra(element: ElementTree.Element, notes: Counter[str]) -> dict[str, Any]:
     return extra
 
 
-def _number(
-    element: ElementTree.Element, path: str, *, default: float | None = None, where: str = ""
-) -> float:
-    text = (element.findtext(path) or "").strip()
-    if default is not None and not text:
-        return default
-    return _to_number(text, f"{path} of {where}" if where else path)
+def _side(root: ElementTree.Element, name: str) -> int:
+    """0 where the file does not tell: some tools write that themselves."""
+    return to_whole((root.findtext(f"size/{name}") or "").strip() or 0, f"size/{name}")
 
 
-def _to_number(text: str | None, what: str) -> float:
-    try:
-        return float(text or "")
-    except ValueError:
-        raise BrokenLabelError(f"{what} is {text!r}, not a number") from None
+def _number(element: ElementTree.Element, path: str, *, where: str) -> float:
+    return to_number((element.findtext(path) or "").strip(), f"{path} of {where}")
 
 
 def _to_continuous(images: Sequence[LabelledImage], notes: Counter[str]) -> None:

@@ -22,12 +22,14 @@ from vitdet.datasets.formats.labelled_image import (
 )
 from vitdet.datasets.formats.outlines import box_of
 from vitdet.datasets.formats.pairing import check_one_label_each, with_unlabelled
-from vitdet.datasets.formats.untrusted_files import BrokenLabelError, read_text
+from vitdet.datasets.formats.untrusted_files import BrokenLabelError, read_text, to_whole
 from vitdet.datasets.formats.yolo_dataset import YoloDataset, read_dataset_files
 
 LOOKED_FOR = "YOLO text files named as the images"
 # A line of labels, also one with too few columns; no list of file names or of classes.
 _LINE = re.compile(r"\d+(\.0*)?([ \t]+[-+.\deEnaifNAIF]+){2,}\s*")
+
+_MAX_CLASS = 100_000
 
 
 def evidence(tree: FolderTree) -> list[str]:
@@ -97,7 +99,7 @@ def read_rows(text: str) -> list[tuple[int, int, list[float]]]:
             values = [float(word) for word in words]
         except ValueError:
             raise BrokenLabelError(f"line {number} is not numbers: {line.strip()[:60]!r}") from None
-        if not (values[0] >= 0 and values[0].is_integer()):
+        if not (0 <= values[0] <= _MAX_CLASS and values[0].is_integer()):
             raise BrokenLabelError(
                 f"line {number} begins with {words[0]}, not the number of a class"
             )
@@ -169,5 +171,5 @@ def _keypoints(values: Sequence[float], dims: int, image: LabelledImage) -> dict
     points: list[float] = []
     for start in range(0, len(values), dims):
         x, y = values[start] * image.width, values[start + 1] * image.height
-        points += [x, y, int(values[start + 2]) if dims == 3 else 2]
+        points += [x, y, to_whole(values[start + 2], "visibility") if dims == 3 else 2]
     return {"keypoints": points, "num_keypoints": sum(v > 0 for v in points[2::3])}
