@@ -68,3 +68,25 @@ def test_cocos_own_files_are_taken_as_they_are(data: Path, cache: Path) -> None:
     found = own_data(data)
     assert found.train_ann_file == data / "train.json" and found.has_masks
     assert not list(cache.iterdir())
+
+
+def test_faults_are_mended_for_the_run_and_told(yolo: Path, capsys: pytest.CaptureFixture) -> None:
+    (yolo / "labels" / "0.txt").write_text("0 0.5 0.5 0.5 0.5\n7 0.3 0.3 0.4 0.4\n")
+    (yolo / "images" / "1.jpg").write_bytes(b"")
+    found = own_data(yolo)
+    contents = [json.loads(path.read_text()) for path in (found.train_ann_file, found.val_ann_file)]
+    names = {image["file_name"] for content in contents for image in content["images"]}
+    assert names == {f"{k}.jpg" for k in range(2, 10)}
+    told = capsys.readouterr()
+    assert "mended for this run" in told.out + told.err
+
+
+def test_nothing_left_to_train_on(tmp_path: Path) -> None:
+    coco = dict(
+        images=[dict(id=k, file_name=f"{k}.jpg", width=64, height=64) for k in (1, 2)],
+        annotations=[dict(id=1, image_id=1, category_id=1, bbox=[1, 2, 30, 30])],
+        categories=[dict(id=1, name="cat")],
+    )
+    (tmp_path / "train.json").write_text(json.dumps(coco))
+    with pytest.raises(UserError, match=r"nothing to train on: image file missing \(2\)"):
+        own_data(tmp_path)

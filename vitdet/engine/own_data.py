@@ -10,6 +10,9 @@ from pathlib import Path
 
 from mmengine.logging import print_log
 
+from vitdet.data_check.check import DataCheck
+from vitdet.data_check.mend import mend
+from vitdet.data_check.summary import finding_lines
 from vitdet.datasets.formats.data_folder import CocoSplit, DataFolder
 from vitdet.datasets.formats.recognise import read_folder
 from vitdet.datasets.split import split_images
@@ -33,19 +36,20 @@ class OwnData:
 def own_data(folder: str | Path) -> OwnData:
     """Read a folder, or an annotation file, and find or make the files of both splits.
 
-    COCO's files that are split already are taken as they are. Others are written, under a name that
-    follows from their content, into a cache (`$VITDET_CACHE`, else `~/.cache/vitdet`); the folder
-    itself is not touched. Of a set that is not split a fifth of the images evaluates, always the
-    same for the same labels.
+    COCO's files that are split already, and sound, are taken as they are. Others are written, under
+    a name that follows from their content, into a cache (`$VITDET_CACHE`, else `~/.cache/vitdet`);
+    the folder itself is not touched. Of a set that is not split a fifth of the images evaluates,
+    always the same for the same labels.
+
+    What would spoil a training is mended, as `vitdet check-data --fix` does, and said.
 
     Raises:
         UserError: see `read_folder`; or there is nothing to train on.
     """
-    data = read_folder(folder)
-    for note in data.notes:
-        print_log(f"{data.root}: {note}", logger="current", level=logging.WARNING)
+    check = DataCheck(read_folder(folder), reading="heads")
+    data = _mended(check)
     train, val = _train_and_val(data)
-    is_ready = data.format == "COCO" and len(data.splits) > 1
+    is_ready = data is check.folder and data.format == "COCO" and len(data.splits) > 1
     files = (train.source, val.source) if is_ready else _written(data.root, train, val)
     print_log(
         f"{data.root} holds {data.format} labels: {len(train.coco['images'])} images to train on, "
@@ -54,6 +58,34 @@ def own_data(folder: str | Path) -> OwnData:
     )
     has_masks = any(ann.get("segmentation") for ann in train.coco["annotations"])
     return OwnData(files[0], train.image_root, files[1], val.image_root, has_masks)
+
+
+def _mended(check: DataCheck) -> DataFolder:
+    """The data as they are, or, where something would spoil a training, mended; what it is, is said.
+
+    Raises UserError if nothing is left to train on.
+    """
+    folder = check.folder
+    for note in folder.notes:
+        print_log(f"{folder.root}: {note}", logger="current", level=logging.WARNING)
+    findings = [finding for finding in check.findings if finding.severity != "note"]
+    if not findings:
+        return folder
+    data = mend(check) if check.has_errors else folder
+    train = data.splits.get("train") or data.splits.get("all")
+    if train is not None and not train.coco["annotations"]:
+        worst = findings[0]
+        raise UserError(
+            f"{folder.root} leaves nothing to train on: {worst.kind} ({worst.count}), first "
+            f"{worst.examples[0].file}; `vitdet check-data {folder.root}` lists all"
+        )
+    done = "trained on as they are" if data is folder else "mended for this run, there unchanged"
+    told = [
+        f"{folder.root} has faults, {done}; `vitdet check-data {folder.root}` says more:",
+        *finding_lines(findings),
+    ]
+    print_log("\n".join(told), logger="current", level=logging.WARNING)
+    return data
 
 
 def _train_and_val(data: DataFolder) -> tuple[CocoSplit, CocoSplit]:
