@@ -61,9 +61,9 @@ def own_data(folder: str | Path) -> OwnData:
 
 
 def _mended(check: DataCheck) -> DataFolder:
-    """The data as they are, or, where something would spoil a training, mended; what it is, is said.
+    """The data as they are, or mended where something would spoil a training; says what it is.
 
-    Raises UserError if nothing is left to train on.
+    Raises UserError if no more than half of the training images would be left, or no object.
     """
     folder = check.folder
     for note in folder.notes:
@@ -72,12 +72,14 @@ def _mended(check: DataCheck) -> DataFolder:
     if not findings:
         return folder
     data = mend(check) if check.has_errors else folder
-    train = data.splits.get("train") or data.splits.get("all")
-    if train is not None and not train.coco["annotations"]:
-        worst = findings[0]
+    before, after = (_training_split(one) for one in (folder, data))
+    num_images, num_left = len(before.coco["images"]), len(after.coco["images"])
+    if num_left <= num_images / 2 or not after.coco["annotations"]:
+        worst, example = findings[0], findings[0].examples[0]
         raise UserError(
-            f"{folder.root} leaves nothing to train on: {worst.kind} ({worst.count}), first "
-            f"{worst.examples[0].file}; `vitdet check-data {folder.root}` lists all"
+            f"{folder.root} leaves {num_left} of {num_images} images to train on: {worst.kind} "
+            f"({worst.count}), first {example.file} {example.id}: {example.what}; "
+            f"`vitdet check-data {folder.root}` lists all"
         )
     done = "trained on as they are" if data is folder else "mended for this run, there unchanged"
     told = [
@@ -89,13 +91,18 @@ def _mended(check: DataCheck) -> DataFolder:
 
 
 def _train_and_val(data: DataFolder) -> tuple[CocoSplit, CocoSplit]:
+    train = _training_split(data)
+    val = data.splits.get("val") or data.splits.get("test")
+    return (train, val) if val is not None else _divided(data.root, train)
+
+
+def _training_split(data: DataFolder) -> CocoSplit:
     train = data.splits.get("train") or data.splits.get("all")
     if train is None:
         raise UserError(
             f"{data.root} has no images to train on, only those of {' and '.join(data.splits)}"
         )
-    val = data.splits.get("val") or data.splits.get("test")
-    return (train, val) if val is not None else _divided(data.root, train)
+    return train
 
 
 def _divided(root: Path, whole: CocoSplit) -> tuple[CocoSplit, CocoSplit]:
