@@ -9,8 +9,14 @@ from vitdet.datasets.formats.recognise import read_folder
 from vitdet.errors import UserError
 
 SIZE = (40, 30)
-META = "<meta><job><labels><label><name>dog</name></label><label><name>cat</name></label></labels></job></meta>"
-GOOD = '<image id="7" name="good.png" width="40" height="30"><box label="cat" xtl="1" ytl="2" xbr="5" ybr="9"/></image>'
+META = (
+    "<meta><job><labels><label><name>dog</name></label><label><name>cat</name></label></labels>"
+    "</job></meta>"
+)
+GOOD = (
+    '<image id="7" name="good.png" width="40" height="30">'
+    '<box label="cat" xtl="1" ytl="2" xbr="5" ybr="9"/></image>'
+)
 
 
 def write(
@@ -72,7 +78,8 @@ def test_masks(tmp_path):
     runs = np.diff(np.concatenate([[0], changes, [bitmap.size]]))
     _, (ann,), _ = read_one(
         tmp_path,
-        f'<mask label="cat" rle="{", ".join(map(str, runs))}" left="30" top="20" width="7" height="5"/>',
+        f'<mask label="cat" rle="{", ".join(map(str, runs))}" left="30" top="20" width="7" '
+        'height="5"/>',
     )
     whole = np.zeros(SIZE[::-1], dtype=np.uint8)
     whole[20:25, 30:37] = bitmap
@@ -93,7 +100,7 @@ def test_shapes_of_one_group_are_one_object(tmp_path):
 
 
 def test_what_coco_cannot_hold_is_told(tmp_path):
-    shapes = '<polyline label="cat" points="1,1;2,2"/><points label="cat" points="1,1"/><tag label="cat"/>'
+    shapes = '<polyline label="cat" points="1,1;2,2"/><points label="cat"/><tag label="cat"/>'
     data = read_folder(write(tmp_path, shapes, rest='<track id="0" label="cat"/>'))
     assert {note.partition(":")[0] for note in data.notes} == {
         "1 polylines",
@@ -117,9 +124,9 @@ FAULTS = {
     '<polygon label="cat" points="1,2;3,4;5"/>': "no list of 3 or more points",
     '<polygon label="cat"/>': "no list of 3 or more points",
     '<ellipse label="cat" cx="1" cy="2" rx="3" ry="4" rotation="inf"/>': "turned by inf degrees",
-    '<mask label="cat" rle="1,2" left="0" top="0" width="2" height="2"/>': "runs do not fill its 2x2",
-    '<mask label="cat" rle="5,-1" left="0" top="0" width="2" height="2"/>': "runs do not fill its 2x2",
-    '<mask label="cat" rle="4" left="0" top="0" width="99999" height="99999"/>': "99999x99999 pixels",
+    '<mask label="cat" rle="1,2" left="0" top="0" width="2" height="2"/>': "do not fill its 2x2",
+    '<mask label="cat" rle="5,-1" left="0" top="0" width="2" height="2"/>': "do not fill its 2x2",
+    '<mask label="cat" rle="4" left="0" top="0" width="99999" height="99999"/>': "a mask of 99999x",
     '<mask label="cat" rle="4" left="nan" top="0" width="2" height="2"/>': "left of a mask is nan",
     '<sphere label="cat"/>': "has a <sphere>, which is not known here",
 }

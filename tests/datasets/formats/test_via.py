@@ -184,7 +184,8 @@ class TestCsv:
     @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252"])
     def test_images_without_regions_and_umlauts(self, tmp_path, encoding):
         shape = json.dumps(RECT).replace('"', '""')
-        lines = f'a.png,1,"{{}}",1,0,"{shape}","{{""kind"": ""Käse""}}"\nb.png,1,"{{}}",0,0,"{{}}","{{}}"\n'
+        lines = f'a.png,1,"{{}}",1,0,"{shape}","{{""kind"": ""Käse""}}"\n'
+        lines += 'b.png,1,"{}",0,0,"{}","{}"\n'
         coco = read_folder(self.write(tmp_path, lines, encoding=encoding)).splits["all"].coco
         assert [e["file_name"] for e in coco["images"]] == ["a.png", "b.png"]
         assert [c["name"] for c in coco["categories"]] == ["Käse"]

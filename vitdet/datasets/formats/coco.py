@@ -75,9 +75,10 @@ def _annotation_files(tree: FolderTree) -> dict[str, Path]:
 def _by_any_name(tree: FolderTree) -> dict[str, Path]:
     found: dict[str, list[str]] = {}
     for name in evidence(tree):
+        inside = (tree.root / name).relative_to(tree.given).as_posix()
         # the words of the file's own name count as folders do
-        split = split_of_path("/".join(re.split(r"[/_.\- ]", name)))
-        found.setdefault(split or "all", []).append(name)
+        split = split_of_path("/".join(re.split(r"[/_.\- ]", inside)))
+        found.setdefault(split or "all", []).append(inside)
     if "all" in found and len(found) > 1:
         found.setdefault("train", []).extend(found.pop("all"))
     for split, names in found.items():
@@ -86,7 +87,7 @@ def _by_any_name(tree: FolderTree) -> dict[str, Path]:
                 f"{tree.given} has several annotation files for the split {split!r} "
                 f"({some(names)}): leave one there, or give the file that is meant"
             )
-    return {split: tree.root / names[0] for split, names in found.items()}
+    return {split: tree.given / names[0] for split, names in found.items()}
 
 
 def _image_root(

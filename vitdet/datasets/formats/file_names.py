@@ -1,6 +1,7 @@
 """File names with forward slashes, relative to a data folder, and what label files call them."""
 
 import os
+import re
 
 from vitdet.datasets.images import IMAGE_SUFFIXES
 
@@ -33,14 +34,4 @@ def inside(text: str) -> str:
 def leads_outside(text: str) -> bool:
     """Whether a name in a label file is absolute, or climbs: meaningless on other computers."""
     text = text.strip().replace("\\", "/")
-    return text.startswith("/") or text[1:2] == ":" or ".." in text.split("/")
-
-
-def common_end(a: list[str], b: list[str]) -> int:
-    """How many last parts two paths share."""
-    count = 0
-    for x, y in zip(reversed(a), reversed(b), strict=False):
-        if x != y:
-            break
-        count += 1
-    return count
+    return bool(re.match(r"/|[A-Za-z]:", text)) or ".." in text.split("/")

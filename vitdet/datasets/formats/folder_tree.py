@@ -7,7 +7,6 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 from vitdet.datasets.formats.file_names import (
-    common_end,
     folder_of,
     is_image,
     path_parts,
@@ -50,12 +49,15 @@ class FolderTree:
         self._files = None if self.given != self.root else files
 
     def _move_to_images(self) -> None:
-        """Let `root` be the nearest of the two folders above that holds images, if one does."""
-        resolved = self.given.absolute()
-        for folder in (resolved.parent, resolved.parent.parent):
-            if any(is_image(name) for name in list_files(folder, max_depth=_DEPTH_ABOVE)):
-                self.root, self.given = folder, resolved
-                return
+        """Let `root` be a folder above that holds images, if names say that this one is of labels.
+
+        Images of other data might be taken otherwise, that have the same names.
+        """
+        inner, outer = self.given.absolute(), self.given.absolute().parent
+        if (self.single or _sounds_of_labels(inner.name)) and _has_images(outer):
+            self.root, self.given = outer, inner
+        elif _sounds_of_labels(outer.name) and _has_images(outer.parent):
+            self.root, self.given = outer.parent, inner
 
     @cached_property
     def images(self) -> list[str]:
@@ -118,7 +120,7 @@ class FolderTree:
         ]
         return max(
             found,
-            key=lambda name: (common_end(name.split("/"), parts), *_nearness(name, near)),
+            key=lambda name: (*_common_end(name.split("/"), parts), *_nearness(name, near)),
             default=None,
         )
 
@@ -167,6 +169,24 @@ def list_files(root: Path, *, max_depth: int | None = None) -> list[str]:
             elif max_depth is None or depth < max_depth:
                 waiting.append((name, depth + 1))
     return sorted(found)
+
+
+def _has_images(folder: Path) -> bool:
+    return any(map(is_image, list_files(folder, max_depth=_DEPTH_ABOVE)))
+
+
+def _sounds_of_labels(name: str) -> bool:
+    return any(word in name.lower() for word in ("label", "anno", "xml", "json", "txt"))
+
+
+def _common_end(a: list[str], b: list[str]) -> tuple[int, bool]:
+    """How many last parts two paths share, letter case aside, and whether it fits as well."""
+    count = 0
+    for x, y in zip(reversed(a), reversed(b), strict=False):
+        if x.lower() != y.lower():
+            break
+        count += 1
+    return count, a[-count:] == b[-count:]
 
 
 def _nearness(image: str, label: str) -> tuple[int, int, str]:
