@@ -8,7 +8,7 @@ from vitdet.datasets.label_files import LoadLabels
 from vitdet.datasets.semantic_folder import SemanticFolder
 from vitdet.datasets.shape_images import ShapeImages
 from vitdet.datasets.shapes_dataset import ManyShapesDataset, ShapesDataset
-from vitdet.datasets.shapes_semantic import ShapesSemantic
+from vitdet.datasets.shapes_semantic import ManyShapesSemantic, ShapesSemantic
 from vitdet.datasets.torchvision_images import TorchvisionImages
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "LoadLabels",
     "LoadPanopticSegments",
     "ManyShapesDataset",
+    "ManyShapesSemantic",
     "PackImage",
     "SemanticFolder",
     "ShapeImages",

@@ -11,7 +11,16 @@ from vitdet.registry import DATASETS
 class ShapesSemantic(SemanticFolder):
     """A `SemanticFolder` whose files are generated when they are not there."""
 
-    @staticmethod
-    def prepare(data_root: str | os.PathLike[str]) -> None:
+    num_train = 1000
+
+    @classmethod
+    def prepare(cls, data_root: str | os.PathLike[str]) -> None:
         """Generate the data at `data_root`; `vitdet.engine.load_config` calls this."""
-        ensure_shapes(data_root)
+        ensure_shapes(data_root, num_train=cls.num_train)
+
+
+@DATASETS.register_module()
+class ManyShapesSemantic(ShapesSemantic):
+    """With 8,000 images to train on, and the same held-out ones."""
+
+    num_train = 8000
