@@ -28,7 +28,8 @@ published = dict(num_classes=7, size=(128, 128))
 # What counts is how many images are seen in the time: they are made smaller, the backbone has five
 # blocks, the head 48 channels, and there is no auxiliary one. A window of 4 divides every map (32,
 # 16, 8, 4). Four fifths of all pixels are background: its cross entropy weighs less, and the Dice
-# loss counts the other classes alike. 1,000 images would be learned by heart. Colours change little: in so few steps more is only harder.
+# loss counts the other classes alike. 1,000 images would be learned by heart. Colours change
+# little: in so few steps more is only harder.
 size = (128, 128)
 norm = dict(type="BN")
 model.merge(
