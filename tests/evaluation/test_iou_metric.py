@@ -16,7 +16,7 @@ from PIL import Image
 
 from vitdet.errors import UserError
 from vitdet.evaluation import IoUMetric
-from vitdet.evaluation.class_areas import count_areas
+from vitdet.evaluation.class_areas import count_pixels
 
 ALL = ("mIoU", "mDice", "mFscore")
 
@@ -263,9 +263,9 @@ def test_counts_on_the_gpu():
         pytest.skip("needs a CUDA device")
     ((predicted, truth),) = label_maps(150, [(512, 683)])
     maps = [torch.as_tensor(map_) for map_ in (predicted, truth)]
-    expected = count_areas(*maps, num_classes=150, ignore_index=255)
-    areas = count_areas(*(map_.cuda() for map_ in maps), num_classes=150, ignore_index=255)
-    assert areas.device.type == "cpu" and areas.equal(expected)
+    expected = count_pixels(*maps, num_classes=150, ignore_index=255)
+    table = count_pixels(*(map_.cuda() for map_ in maps), num_classes=150, ignore_index=255)
+    assert table.device.type == "cpu" and table.equal(expected)
 
 
 WORKER = """if True:
