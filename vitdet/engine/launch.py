@@ -11,6 +11,7 @@ from vitdet.device import use_device
 from vitdet.engine.config_parts import datasets_of, evaluators_of
 from vitdet.engine.config_tta import use_tta
 from vitdet.engine.pictures import DrawPredictions, draw_sample_sheet
+from vitdet.engine.report_hook import KeepEvaluation
 from vitdet.engine.runner import Runner
 from vitdet.engine.work_dir import BEST, LAST, checkpoint_to_resume, choose_work_dir
 from vitdet.errors import UserError
@@ -26,7 +27,8 @@ def train(
     device: str | None = None,
     launcher: str = "none",
 ) -> Path:
-    """Train `config` and return the folder of the run, which then holds last.pth and best.pth.
+    """Train `config` and return the folder of the run, which then holds last.pth, best.pth and
+    report.html.
 
     `resume` is a checkpoint, or True for the newest in the folder. An interrupt (Ctrl-C) saves
     last.pth, says how to go on, and is raised again.
@@ -47,6 +49,8 @@ def train(
     if amp:
         use_amp(config, device)
     runner = _build_runner(config, folder, device, launcher)
+    evaluation = KeepEvaluation()
+    runner.register_hook(evaluation)
     runner.logger.info(f"training {config.filename} on {device}; all of it goes to {folder}")
     if _prepares_differently(config):
         runner.logger.warning(
@@ -68,6 +72,8 @@ def train(
         sheet = folder / "predictions.png"
         draw_sample_sheet(runner.val_dataloader.dataset, folder / BEST, sheet, device=device)
         runner.logger.info(f"what {folder / BEST} finds is drawn in {sheet}")
+    if is_main_process() and evaluation.metrics:
+        evaluation.write(runner, runner.val_dataloader.dataset, device=device)
     return folder
 
 
@@ -87,7 +93,7 @@ def test(
     `out` is where predictions are written in COCO's result format: `results.json` stands for
     `results.bbox.json` and `results.segm.json`, or for `results.panoptic.json`. `show_dir`
     receives one picture per image. `tta` merges what is found in scaled and flipped views of each
-    image; a list gives the scales.
+    image; a list gives the scales. `report.html` in `work_dir` shows scores and mistakes.
 
     Raises:
         UserError: the checkpoint is missing, unsafe, broken or of another model; see `use_tta`.
@@ -107,7 +113,12 @@ def test(
     runner = _build_runner(config, folder, device, launcher)
     if show_dir is not None:
         runner.register_hook(DrawPredictions(show_dir))
-    return runner.test()
+    evaluation = KeepEvaluation()
+    runner.register_hook(evaluation)
+    metrics = runner.test()
+    if is_main_process() and metrics:
+        evaluation.write(runner, runner.test_dataloader.dataset, device=device)
+    return metrics
 
 
 def use_amp(config: Config, device: str) -> None:
