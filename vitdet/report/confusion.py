@@ -48,7 +48,7 @@ def confusion_section(
         f'<div class="scroll"><table class="matrix"><thead><tr><th>true \\ found</th>{head}</tr>'
         f"</thead><tbody>{body}</tbody></table></div>"
     )
-    pairs = _pairs(counts[:num_classes, :num_classes], names, counts.sum(1))
+    pairs = _pairs(counts[:num_classes, :num_classes], names, counts.sum(1), unit)
     return section("Confusions", matrix, pairs, note=note)
 
 
@@ -61,22 +61,19 @@ def _cells(row: np.ndarray, shown: np.ndarray, label: int, unit: str) -> str:
         ink = "#fff" if share > 0.55 else "inherit"
         number = f"{100 * share:.0f}" if unit == "%" else str(row[k])
         style = f"background:rgba({hue},{share:.2f});color:{ink}"
-        cells.append(
-            f'<td style="{style}">{number if row[k] else ""}</td>' if row[k] else "<td></td>"
-        )
+        cells.append(f'<td style="{style}">{number}</td>' if row[k] else "<td></td>")
     return "".join(cells)
 
 
-def _pairs(between: np.ndarray, names: Sequence[str], totals: np.ndarray) -> str:
+def _pairs(between: np.ndarray, names: Sequence[str], totals: np.ndarray, unit: str) -> str:
     """The most frequent confusions of two classes."""
     between = between.copy()
     np.fill_diagonal(between, 0)
     order = np.argsort(-between, axis=None, kind="stable")[:_MAX_PAIRS]
     items = []
     for true, found in zip(*np.unravel_index(order, between.shape), strict=True):
-        if between[true, found]:
-            share = 100 * between[true, found] / totals[true]
-            items.append(
-                f"<li>{share:.0f} % of {escape(names[true])} taken for {escape(names[found])}</li>"
-            )
+        number, total = between[true, found], totals[true]
+        if number:
+            share = f"{100 * number / total:.0f} % of it" if unit == "%" else f"{number} of {total}"
+            items.append(f"<li>{escape(f'{names[true]} taken for {names[found]}: {share}')}</li>")
     return f"<h3>Most frequent</h3><ul>{''.join(items)}</ul>" if items else ""

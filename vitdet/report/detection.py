@@ -119,10 +119,8 @@ def _faults(matches: Sequence[ImageMatch]) -> str:
     verdicts = [verdict for match in matches for verdict in match.verdicts]
     num_true = sum(match.num_true for match in matches)
     missed = sum(len(match.missed) for match in matches)
-    kinds = (CORRECT, *FAULTS)
-    rows = [
-        [kind, str(verdicts.count(kind)), _share(verdicts.count(kind), verdicts)] for kind in kinds
-    ]
+    counts = [(kind, verdicts.count(kind)) for kind in (CORRECT, *FAULTS)]
+    rows = [[kind, str(number), _share(number, len(verdicts))] for kind, number in counts]
     return section(
         "What was found",
         table(["", "objects", "of all found"], rows),

@@ -38,7 +38,7 @@ def examples_section(
             if match.found.image_id in index
         ]
         if pairs:
-            parts.append(f'<h3>{title}</h3><div class="grid">{"".join(pairs)}</div>')
+            parts.append(f'<h3>{title}</h3><div class="grid wide">{"".join(pairs)}</div>')
     if not parts:
         return ""
     note = f"Left what is labelled, right what was found with a score of at least {SHOWN_SCORE}."

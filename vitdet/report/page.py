@@ -26,6 +26,7 @@ section { margin-top: 20px; padding: 18px 20px; background: #fff; border: 1px so
   border-radius: 10px; }
 .tile b { display: block; font-size: 22px; font-variant-numeric: tabular-nums; }
 .grid { display: grid; gap: 14px; grid-template-columns: repeat(auto-fill, minmax(340px, 1fr)); }
+.grid.wide { grid-template-columns: repeat(auto-fill, minmax(min(100%, 640px), 1fr)); }
 .grid.small { grid-template-columns: repeat(auto-fill, minmax(180px, 1fr)); }
 figure { margin: 0; min-width: 0; }
 figcaption { font-size: 13px; color: var(--soft); overflow-wrap: anywhere; }
@@ -36,8 +37,8 @@ svg text { font: 11px system-ui, "Segoe UI", Roboto, "DejaVu Sans", sans-serif;
 .pair { display: grid; grid-template-columns: 1fr 1fr; gap: 4px; }
 .pair img { width: 100%; border-radius: 4px; }
 .scroll { overflow: auto; max-height: 640px; }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
-th, td { padding: 3px 10px; text-align: right; border-bottom: 1px solid var(--line);
+table { border-collapse: collapse; font-size: 14px; font-variant-numeric: tabular-nums; }
+th, td { padding: 3px 8px; text-align: right; border-bottom: 1px solid var(--line);
   white-space: nowrap; }
 th { font-weight: 600; }
 thead th { position: sticky; top: 0; background: #fff; }
