@@ -91,7 +91,7 @@ def test_what_cannot_be_read(tmp_path: Path) -> None:
         (str(tmp_path / "*.jpg"), r"no image matches .*\*\.jpg"),
         (tmp_path / "broken.mp4", "not a video"),
         (tmp_path / "absent.mp4", "video not found"),
-        (7, "not 7"),
+        (7, "not <class 'int'>"),
         (PIXELS.astype(float), "uint8 in RGB order"),
         (torch.zeros(20, 30, 3), "is \\(3, H, W\\)"),
         (torch.zeros(3, 4, 4, dtype=torch.int64), "not torch.int64"),

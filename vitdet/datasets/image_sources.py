@@ -57,7 +57,9 @@ def images_of(given: ImageLike | Iterable[ImageLike]) -> Iterator[NamedImage]:
         for one in given:
             yield from images_of(one)
     else:
-        raise UserError(f"an image is a path, an array, a tensor or a Pillow image, not {given!r}")
+        raise UserError(
+            f"an image is a path, an array, a tensor or a Pillow image, not {type(given)}"
+        )
 
 
 def pixels_of(image: np.ndarray | torch.Tensor | Image.Image) -> np.ndarray:
@@ -67,7 +69,7 @@ def pixels_of(image: np.ndarray | torch.Tensor | Image.Image) -> np.ndarray:
     if isinstance(image, torch.Tensor):
         return _of_tensor(image)
     if not isinstance(image, np.ndarray):
-        raise UserError(f"an image is a path, an array or a Pillow image, not {type(image)}")
+        raise UserError(f"pixels are an array, a tensor or a Pillow image, not {type(image)}")
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
         raise UserError(
             f"an array image is (H, W, 3) uint8 in RGB order, not {image.shape} {image.dtype}"

@@ -78,7 +78,7 @@ class _Range:
         power = 10 ** math.floor(math.log10(raw))
         step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= raw * 0.999)
         first = math.ceil(self.low / step - 1e-9)
-        return [round(i * step, 12) for i in range(first, math.floor(self.high / step + 1e-9) + 1)]
+        return [i * step for i in range(first, math.floor(self.high / step + 1e-9) + 1)]
 
 
 def _grid(x_range: _Range, y_range: _Range) -> list[str]:
