@@ -159,6 +159,23 @@ def test_a_class_that_is_nowhere_found_lowers_the_f_score():
     assert metrics["mPrecision"] == pytest.approx(50)
 
 
+def test_what_is_kept_for_a_report():
+    pairs = label_maps(5, [(20, 30), (30, 20), (10, 10)])
+    metric = IoUMetric()
+    for some in (pairs, pairs[:2]):  # a second evaluation starts anew
+        metrics = evaluate(metric, some, classes=names(5), batch=2)
+        expected = np.zeros((5, 5), int)
+        for predicted, truth in some:
+            np.add.at(expected, (truth[truth < 255], predicted[truth < 255]), 1)
+        record = metric.record
+        np.testing.assert_array_equal(record.table, expected)
+        np.testing.assert_array_equal(record.true_pixels, expected.sum(1))
+        assert record.class_scores["IoU"].mean() == pytest.approx(metrics["mIoU"])
+        assert record.classes == names(5)
+    metric.compute_metrics([torch.ones(3, 5, dtype=torch.int64)])  # counted in another process
+    assert metric.record.table is None
+
+
 def test_results_are_small():
     metric = IoUMetric()
     metric.dataset_meta = {"classes": names(150)}

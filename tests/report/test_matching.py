@@ -39,7 +39,7 @@ def truth(*objects: tuple[float, int], crowds: tuple[tuple[float, int], ...] = (
             [[x, 0, 10, 10] for x, _ in objects] + [[x, 0, 100, 10] for x, _ in crowds], float
         ).reshape(-1, 4),
         labels=np.array([label for _, label in (*objects, *crowds)], dtype=int),
-        is_crowd=np.array([False] * len(objects) + [True] * len(crowds)),
+        is_crowd=np.array([False] * len(objects) + [True] * len(crowds), dtype=bool),
     )
 
 
