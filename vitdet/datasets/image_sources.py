@@ -1,12 +1,12 @@
 """Whatever a user may mean by "images", one image at a time."""
 
 import glob
+import re
 import time
 from collections.abc import Iterable, Iterator
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import urlparse
 from urllib.request import Request, urlopen
 
 import cv2
@@ -99,8 +99,9 @@ def read_image_url(url: str) -> np.ndarray:
 
 def _of_address(given: str | Path) -> Iterator[NamedImage]:
     text, path = str(given), Path(given)
-    if isinstance(given, str) and urlparse(given).scheme in ("http", "https"):
-        yield NamedImage(read_image_url(given), given, Path(urlparse(given).path).stem or "image")
+    if isinstance(given, str) and given.lower().startswith(("http://", "https://")):
+        name = Path(re.split("[?#]", given)[0]).stem
+        yield NamedImage(read_image_url(given), given, name)
     elif path.is_dir():
         for file in image_files([path]):
             yield NamedImage(file, str(file), file.stem)
