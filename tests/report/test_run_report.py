@@ -130,17 +130,17 @@ def test_numbers_of_the_confusion_table(dataset: CocoDataset, tmp_path: Path) ->
     coco, metrics = evaluated(dataset, metric=("bbox",))
     path, _ = report(tmp_path, dataset, coco.record, metrics)
     matrix = re.search(r'<table class="matrix">.*?</table>', path.read_text())[0]
-    body = matrix.split("<tbody>")[1]
-    counts = sum(int(number) for number in re.findall(r">(\d+)</td>", body))
-    shown = sum(len(one.scores) for one in coco.record.images)
-    labelled = sum(len(dataset.get_data_info(i)["instances"]) for i in range(6))
-    # Each object found is in one cell; each one labelled and not found in one of another column.
-    unfound = sum(
-        len(dataset.get_data_info(i)["instances"]) - len(coco.record.images[i].scores)
-        for i in range(6)
-    )
-    assert shown < labelled
-    assert counts >= shown + unfound
+    rows = [
+        [int(number or 0) for number in re.findall(r"<td[^>]*>(\d*)</td>", row)]
+        for row in matrix.split("<tbody>")[1].split("</tr>")[:-1]
+    ]
+    table = np.array(rows)  # true x found, with what is not there and what was missed
+    labelled = coco.record.scores.class_instances.values()
+    shown = np.concatenate([one.labels for one in coco.record.images])
+    num_classes = len(dataset.metainfo["classes"])
+    assert table[:-1].sum(1).tolist() == list(labelled)
+    assert table[:, :-1].sum(0).tolist() == np.bincount(shown, minlength=num_classes).tolist()
+    assert table[:-1, -1].sum() > 0
 
 
 def test_report_of_a_segmentor_and_of_what_keeps_nothing(tmp_path: Path) -> None:
