@@ -76,7 +76,9 @@ def evaluated(dataset: CocoDataset, *, metric: tuple[str, ...]) -> tuple[CocoMet
         predicted = {
             "bboxes": torch.tensor([one["bbox"] for one in ones]).float().reshape(-1, 4),
             "scores": torch.linspace(0.9, 0.25, len(ones)),
-            "labels": torch.tensor([(one["bbox_label"] + i % 2) % num_classes for one in ones]),
+            "labels": torch.tensor(
+                [(one["bbox_label"] + i % 2) % num_classes for one in ones]
+            ).long(),
             "masks": [segmentation_to_rle(one["mask"], *size) for one in ones],
         }
         coco.process(None, [{"img_id": info["img_id"], "pred_instances": predicted}])
