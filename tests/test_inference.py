@@ -1,4 +1,5 @@
 import json
+import sys
 from pathlib import Path
 
 import cv2
@@ -78,6 +79,30 @@ def test_every_form_of_an_image_gives_the_same(predictor, photos):
     assert_same(from_path, alone)
 
 
+def test_what_stands_for_several_images(predictor, photos):
+    expected = predictor(photos)
+    pattern = str(photos[0].parent / "*.png")
+    tensors = [torch.from_numpy(np.array(Image.open(path))).permute(2, 0, 1) for path in photos]
+    for given in (photos[0].parent, pattern, tensors, iter(photos)):
+        for one, other in zip(predictor(given), expected, strict=True):
+            assert_same(one, other)
+
+
+def test_a_stream_reads_no_further_than_it_is_asked(predictor, photos):
+    def endless():
+        while True:
+            yield photos[0]
+
+    stream = predictor.stream(endless(), batch_size=2)
+    assert next(stream).image_size == next(stream).image_size == (80, 120)
+    assert next(stream).draw().size == (120, 80)
+
+
+def test_a_batch_has_at_least_one_image(predictor, photos):
+    with pytest.raises(UserError, match="batch_size=0"):
+        predictor(photos, batch_size=0)
+
+
 def test_channel_order_matters(predictor, photos):
     rgb = np.asarray(Image.open(photos[0]))
     right, swapped = predictor([rgb, rgb[..., ::-1]])
@@ -124,6 +149,22 @@ class TestPrediction:
         none = prediction.filter(1.1)
         assert none.boxes.shape == (0, 4)
         assert none.masks.shape == (0, 80, 120)
+
+    def test_to_supervision_needs_its_package(self, prediction, monkeypatch):
+        monkeypatch.setitem(sys.modules, "supervision", None)
+        with pytest.raises(UserError, match="pip install supervision"):
+            prediction.to_supervision()
+
+    def test_to_supervision(self, prediction):
+        pytest.importorskip("supervision")
+        for one in (prediction, prediction.filter(1.1)):
+            detections = one.to_supervision()
+            assert len(detections) == len(one.boxes)
+            np.testing.assert_array_equal(detections.xyxy, one.boxes)
+            np.testing.assert_array_equal(detections.mask, one.masks)
+            np.testing.assert_array_equal(detections.confidence, one.scores)
+            expected = [one.class_names[label] for label in one.labels]
+            assert list(detections["class_name"]) == expected
 
     def test_to_coco(self, prediction):
         entries = json.loads(json.dumps(prediction.to_coco(image_id=7)))

@@ -109,7 +109,7 @@ def _add_predict(commands: Any) -> None:
         "config is needed.",
     )
     parser.add_argument("checkpoint", help="checkpoint file of a vitdet, mmdet or mmseg run")
-    parser.add_argument("images", nargs="+", help="image files or folders of images")
+    parser.add_argument("images", nargs="+", help="image files, folders, patterns, URLs or videos")
     parser.add_argument("--out", default="predictions", help="folder for drawings and json or PNG")
     parser.add_argument("--score-threshold", type=float, default=0.3, metavar="S")
     parser.add_argument("--device", help="cpu, cuda or mps (default: the best there is)")
@@ -260,7 +260,7 @@ def _predict(arguments: argparse.Namespace) -> None:
 
     predict_files(
         arguments.checkpoint,
-        [Path(image) for image in arguments.images],
+        arguments.images,
         out=Path(arguments.out),
         score_threshold=arguments.score_threshold,
         device=arguments.device,

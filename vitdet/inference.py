@@ -1,17 +1,18 @@
 """A checkpoint in, results out."""
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from mmcv.transforms import Compose, LoadAnnotations, LoadImageFromFile
 from mmengine.registry import MODELS, DefaultScope
 from mmengine.structures import BaseDataElement
-from PIL import Image, ImageOps
+from PIL import Image
 
 from vitdet.checkpoints import load_checkpoint
 from vitdet.checkpoints.embedded_config import (
@@ -21,6 +22,7 @@ from vitdet.checkpoints.embedded_config import (
     embedded_test_pipeline,
 )
 from vitdet.checkpoints.files import read_checkpoint
+from vitdet.datasets.image_sources import ImageLike, images_of, pixels_of
 from vitdet.datasets.images import read_image
 from vitdet.device import resolve_device
 from vitdet.errors import UserError
@@ -30,8 +32,8 @@ from vitdet.visualization.draw import draw_instances
 from vitdet.visualization.panoptic import draw_panoptic
 from vitdet.visualization.semantic import class_colours, draw_semantic, index_png
 
-ImageLike = str | Path | np.ndarray | Image.Image
-"""An image: a file, an array (H, W, 3) of uint8 in RGB order, or a Pillow image."""
+if TYPE_CHECKING:
+    import supervision
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +49,7 @@ class Prediction:
         masks: (N, H, W) bool, or None if the model finds no masks.
         semantic: (H, W) class of each pixel, or None.
         panoptic: (H, W) segment of each pixel, class + 1000 * instance, or None.
-        source: the image that was given, for `draw`.
+        source: the image that was given, for `draw`; of what is no file its pixels.
         colours: of each class, where `semantic` is drawn.
     """
 
@@ -59,7 +61,7 @@ class Prediction:
     masks: np.ndarray | None = None
     semantic: np.ndarray | None = None
     panoptic: np.ndarray | None = None
-    source: ImageLike | None = dataclasses.field(default=None, repr=False)
+    source: str | Path | np.ndarray | None = dataclasses.field(default=None, repr=False)
     colours: tuple[Colour, ...] = dataclasses.field(default=(), repr=False)
 
     def filter(self, score: float) -> "Prediction":
@@ -107,7 +109,7 @@ class Prediction:
         image = self.source if image is None else image
         if image is None:
             raise UserError("this prediction does not know its image: give it to draw()")
-        pixels = read_image(image) if isinstance(image, str | Path) else _as_array(image)
+        pixels = read_image(image) if isinstance(image, str | Path) else pixels_of(image)
         if pixels.shape[:2] != self.image_size:
             raise UserError(
                 f"the image is {_by(pixels.shape)}, the prediction is for {_by(self.image_size)}"
@@ -156,6 +158,25 @@ class Prediction:
                 entry["segmentation"] = code
         return entries
 
+    def to_supervision(self) -> "supervision.Detections":
+        """The objects as `Detections` of the package supervision, for its trackers and annotators.
+
+        Raises UserError if the package is not installed.
+        """
+        try:
+            import supervision
+        except ImportError:
+            raise UserError(
+                "to_supervision() needs the package supervision: pip install supervision"
+            ) from None
+        return supervision.Detections(
+            xyxy=self.boxes,
+            mask=self.masks,
+            confidence=self.scores,
+            class_id=self.labels,
+            data={"class_name": np.array(self.class_names)[self.labels]},
+        )
+
 
 class Predictor:
     """A trained model and how to prepare images for it, all from one checkpoint.
@@ -198,25 +219,32 @@ class Predictor:
         self.model.to(self.device).eval()
 
     def __call__(
-        self, images: ImageLike | Sequence[ImageLike], *, batch_size: int = 1
+        self, images: ImageLike | Iterable[ImageLike], *, batch_size: int = 1
     ) -> list[Prediction]:
         """Find objects in one image or several; always returns a list, in their order.
 
-        Images are files, arrays (H, W, 3) of uint8 in RGB order, or Pillow images. Files are read
-        as in training, by OpenCV and turned upright as their EXIF tag says; Pillow images are
-        turned as well. In a batch, images are padded to the largest of them, which changes results
-        in the last digits; hence `batch_size` is 1 unless you prefer speed.
+        Images are files or their http(s) URLs, arrays (H, W, 3) of uint8 in RGB order, tensors
+        (3, H, W) of uint8 or of floats from 0 to 1, or Pillow images. A folder stands for the
+        images in it, a pattern such as "photos/*.jpg" for what matches, a video for its frames,
+        an array or tensor with a first axis more for its parts. Files are read as in training, by
+        OpenCV and turned upright as their EXIF tag says; Pillow images are turned as well. In a
+        batch, images are padded to the largest of them, which changes results in the last digits;
+        hence `batch_size` is 1 unless you prefer speed.
 
-        Raises UserError if a file is missing or no image, or an array is of another kind.
+        Raises UserError if a file is missing or no image, a URL cannot be fetched, or an array is
+        of another kind.
         """
-        if isinstance(images, str | Path | np.ndarray | Image.Image):
-            images = [images]
-        return list(self._predict(images, batch_size))
+        return list(self.stream(images, batch_size=batch_size))
 
     @torch.inference_mode()
-    def _predict(self, images: Sequence[ImageLike], batch_size: int) -> Iterator[Prediction]:
-        for start in range(0, len(images), batch_size):
-            batch = images[start : start + batch_size]
+    def stream(
+        self, images: ImageLike | Iterable[ImageLike], *, batch_size: int = 1
+    ) -> Iterator[Prediction]:
+        """The same one by one: of a long video, never more than a batch is held."""
+        if batch_size < 1:
+            raise UserError(f"batch_size={batch_size}: it counts images, at least 1")
+        sources = images_of(images)
+        while batch := [source.image for source in islice(sources, batch_size)]:
             packed = [self._prepare(image) for image in batch]
             samples = self.model.test_step(
                 {key: [one[key] for one in packed] for key in ("inputs", "data_samples")}
@@ -224,12 +252,12 @@ class Predictor:
             for image, sample in zip(batch, samples, strict=True):
                 yield to_prediction(sample, self.class_names, colours=self._colours, source=image)
 
-    def _prepare(self, image: ImageLike) -> dict[str, Any]:
+    def _prepare(self, image: Path | np.ndarray) -> dict[str, Any]:
         """Read an image and apply the test transforms."""
-        if isinstance(image, str | Path):
-            loaded = self._read(Path(image))
+        if isinstance(image, Path):
+            loaded = self._read(image)
         else:
-            pixels = _as_array(image)[..., ::-1]  # the transforms work on BGR, as OpenCV reads
+            pixels = image[..., ::-1]  # the transforms work on BGR, as OpenCV reads
             if self._reader.to_float32:
                 pixels = pixels.astype(np.float32)
             size = pixels.shape[:2]
@@ -251,7 +279,7 @@ def to_prediction(
     class_names: Sequence[str],
     *,
     colours: Sequence[Colour] = (),
-    source: ImageLike | None = None,
+    source: str | Path | np.ndarray | None = None,
 ) -> Prediction:
     """Convert a data sample of mmdet or mmseg, as a model's `predict` returns it.
 
@@ -280,7 +308,10 @@ def to_prediction(
 
 
 def _classes_as_boxes(
-    sample: BaseDataElement, class_names: Sequence[str], *, source: ImageLike | None
+    sample: BaseDataElement,
+    class_names: Sequence[str],
+    *,
+    source: str | Path | np.ndarray | None,
 ) -> Prediction:
     height, width = sample.ori_shape[:2]
     best = sample.pred_scores.topk(min(5, len(class_names)))
@@ -312,19 +343,6 @@ def _dataset_meta(checkpoint: dict[str, Any]) -> dict[str, Any]:
         if key in meta:
             return {**meta, "classes": tuple(meta[key])}
     raise UserError("the checkpoint carries no class names (meta.dataset_meta.classes)")
-
-
-def _as_array(image: np.ndarray | Image.Image) -> np.ndarray:
-    """(H, W, 3) uint8 RGB pixels of an array or a Pillow image."""
-    if isinstance(image, Image.Image):
-        return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
-    if not isinstance(image, np.ndarray):
-        raise UserError(f"an image is a path, an array or a Pillow image, not {type(image)}")
-    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
-        raise UserError(
-            f"an array image is (H, W, 3) uint8 in RGB order, not {image.shape} {image.dtype}"
-        )
-    return image
 
 
 def _numpy(tensor: torch.Tensor) -> np.ndarray:

@@ -1,12 +1,12 @@
 """What a model finds in image files, as files: drawings, json, PNGs of labels."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from mmengine.logging import print_log
 
-from vitdet.datasets.images import image_files
+from vitdet.datasets.image_sources import images_of
 from vitdet.evaluation.panoptic_results import segments_of_map, write_panoptic_png
 from vitdet.inference import Prediction, Predictor
 
@@ -19,7 +19,9 @@ def predict_files(
     score_threshold: float = 0.3,
     device: str | None = None,
 ) -> None:
-    """Draw what is found in image files, or folders of them, and write it in files.
+    """Draw what is found in images and write it in files.
+
+    `images` are files, folders, patterns, URLs or videos, as for `Predictor`.
 
     `out` receives a drawing of each image under its own name and `predictions.json` in COCO's
     format: images, categories, and annotations with a score. Objects below `score_threshold` are
@@ -29,7 +31,6 @@ def predict_files(
 
     Raises UserError as `Predictor` does, and if there is no image.
     """
-    paths = list(image_files(images))
     predictor = Predictor(checkpoint, device)
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
@@ -41,15 +42,18 @@ def predict_files(
         ],
     }
     panoptic, has_labels = [], False
-    for image_id, (path, name) in enumerate(zip(paths, _drawing_names(paths), strict=True), 1):
-        (prediction,) = predictor(path)
+    names: set[str] = set()
+    for image_id, image in enumerate(images_of(images), 1):
+        (prediction,) = predictor(image.image)
         prediction = prediction.filter(score_threshold)
+        name = _drawing_name(image.stem, names)
+        names.add(name)
         prediction.draw().save(out / name)
         if prediction.is_semantic:
             has_labels = True
             (out / "masks").mkdir(exist_ok=True)
             prediction.semantic_image().save(out / "masks" / name)
-        _add_to_coco(content, prediction, image_id=image_id, path=path)
+        _add_to_coco(content, prediction, image_id=image_id, address=image.address)
         if prediction.panoptic is not None:
             segments = segments_of_map(prediction.panoptic, len(predictor.class_names))
             category_ids = range(1, len(predictor.class_names) + 1)
@@ -60,11 +64,11 @@ def predict_files(
             )
     if has_labels:
         (out / "classes.txt").write_text("".join(f"{name}\n" for name in predictor.class_names))
-        what = f"classes of all pixels in {len(paths)} images: drawings, masks/ and classes.txt"
+        what = f"classes of all pixels in {len(names)} images: drawings, masks/ and classes.txt"
     else:
         (out / "predictions.json").write_text(json.dumps(content))
         number = len(content["annotations"])
-        what = f"{number} objects in {len(paths)} images: drawings and predictions.json"
+        what = f"{number} objects in {len(names)} images: drawings and predictions.json"
     if panoptic:
         for category in content["categories"]:
             category["isthing"] = int(category["name"] in predictor.thing_names)
@@ -74,12 +78,12 @@ def predict_files(
 
 
 def _add_to_coco(
-    content: dict[str, list], prediction: Prediction, *, image_id: int, path: Path
+    content: dict[str, list], prediction: Prediction, *, image_id: int, address: str
 ) -> None:
     """Add an image and its objects to what `predictions.json` will hold, in place."""
     height, width = prediction.image_size
     content["images"].append(
-        {"id": image_id, "file_name": str(path), "height": height, "width": width}
+        {"id": image_id, "file_name": address, "height": height, "width": width}
     )
     for entry in prediction.to_coco(image_id=image_id):
         width, height = entry["bbox"][2:]
@@ -87,12 +91,9 @@ def _add_to_coco(
         content["annotations"].append(entry)
 
 
-def _drawing_names(paths: Sequence[Path]) -> list[str]:
-    """A file name for each drawing; images of one name in several folders get numbers."""
-    names: list[str] = []
-    for path in paths:
-        name, number = f"{path.stem}.png", 2
-        while name in names:
-            name, number = f"{path.stem}_{number}.png", number + 1
-        names.append(name)
-    return names
+def _drawing_name(stem: str, taken: Collection[str]) -> str:
+    """A file name for a drawing; images of one name in several folders get numbers."""
+    name, number = f"{stem}.png", 2
+    while name in taken:
+        name, number = f"{stem}_{number}.png", number + 1
+    return name

@@ -24,12 +24,33 @@ def run(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_run_leaves_config_log_checkpoints_and_a_picture(run: Path) -> None:
-    assert {"last.pth", "best.pth", "tiny_maskrcnn.py", "predictions.png"} <= {
+    assert {"last.pth", "best.pth", "tiny_maskrcnn.py", "predictions.png", "report.html"} <= {
         path.name for path in run.iterdir()
     }
     assert list(run.glob("*/*.log"))
     assert not list(run.glob(".*tmp"))
     assert Image.open(run / "predictions.png").width > 600
+
+
+def test_the_report_is_about_the_checkpoint_that_is_the_best(run: Path) -> None:
+    epoch = read_checkpoint(run / "best.pth")["meta"]["epoch"]
+    page = (run / "report.html").read_text()
+    assert f"best.pth, after epoch {epoch}, on 2 images" in page
+    assert "max_epochs=2" in page
+
+
+def test_a_report_that_fails_costs_a_line_and_not_the_run(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_, **__) -> None:
+        raise OSError("no space left")
+
+    monkeypatch.setattr("vitdet.engine.report_hook.write_report", fail)
+    options = {"train_cfg.max_epochs": 1}
+    folder = train(load_config(TINY, data=data, options=options), tmp_path, device="cpu")
+    assert (folder / "last.pth").is_file()
+    log = next(folder.glob("*/*.log")).read_text()
+    assert "no report was written (OSError: no space left); all else is complete" in log
 
 
 def test_checkpoints_carry_config_and_classes(run: Path, classes: tuple[str, ...]) -> None:
@@ -66,6 +87,7 @@ def test_tested_best_checkpoint_has_the_score_it_was_saved_with(
     assert len([key for key in metrics if key.startswith("coco/segm")]) == 12
     assert metrics["coco/bbox_mAP"] == read_checkpoint(run / "best.pth")["meta"]["best_score"]
     assert len(list((tmp_path / "drawn").glob("*.png"))) == 2
+    assert f"Test of {run / 'best.pth'}, on 2 images" in (tmp_path / "report.html").read_text()
     entries = json.loads((tmp_path / "results.segm.json").read_text())
     assert {"image_id", "category_id", "score", "segmentation"} <= entries[0].keys()
 

@@ -90,6 +90,28 @@ def test_numbers_are_those_of_the_plain_function(ann_file):
         assert scores[f"coco/{key}"] == value
 
 
+@pytest.mark.parametrize("metric", ["bbox", ("bbox", "segm")])
+def test_what_is_kept_for_a_report(ann_file, metric):
+    classes = ("apple", "pear")
+    samples = [sample(8, classes), sample(7, classes, ["apple"])]
+    samples[0].pred_instances.scores = torch.tensor([0.29, 0.31])
+    metric = CocoMetric(ann_file, metric=metric)
+    assert metric.record is None
+    scores = evaluate(metric, samples, classes)
+    record = metric.record
+    assert record.scores.bbox.ap == scores["coco/bbox_mAP"]
+    assert record.category_ids == {"apple": 5, "pear": 1}
+    first, second = record.images
+    assert (first.image_id, second.image_id) == (8, 7)
+    assert first.boxes.tolist() == second.boxes.tolist() == [[60, 60, 90, 90]]
+    assert first.scores == pytest.approx([0.31])
+    assert first.labels.tolist() == [0]
+    if metric.iou_types == ("bbox",):
+        assert first.masks is None
+    else:
+        assert first.masks == encode_masks(mask_of(60)[None])
+
+
 def test_heads_may_hand_over_run_length_codes_and_mask_scores(ann_file):
     classes = ("pear", "apple")
     samples = [sample(i, classes) for i in (7, 8)]

@@ -101,12 +101,18 @@ def test_backends_agree_with_each_other_and_the_reference_on_real_labels(shared_
 
 def assert_same_scores(a, b):
     np.testing.assert_allclose(a.stats, b.stats, atol=1e-9, rtol=0)
-    for name in ("class_ap", "class_ap50"):
+    for name in ("class_ap", "class_ap50", "class_ap_sizes", "class_curve50"):
         first, second = getattr(a, name), getattr(b, name)
         assert list(first) == list(second)
         np.testing.assert_allclose(
             list(first.values()), list(second.values()), atol=1e-9, rtol=0, equal_nan=True
         )
+    for name, curve in a.class_curve50.items():
+        assert curve.shape == (101,)
+        np.testing.assert_allclose(curve.mean(), a.class_ap50[name], atol=1e-12)
+    sizes = np.array(list(a.class_ap_sizes.values()))  # (K, 3)
+    expected = (a.ap_small, a.ap_medium, a.ap_large)
+    np.testing.assert_allclose(np.nanmean(sizes, axis=0), expected, atol=1e-12)
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

@@ -16,7 +16,7 @@ from PIL import Image
 
 from vitdet.errors import UserError
 from vitdet.evaluation import IoUMetric
-from vitdet.evaluation.class_areas import count_areas
+from vitdet.evaluation.class_areas import count_pixels
 
 ALL = ("mIoU", "mDice", "mFscore")
 
@@ -159,6 +159,23 @@ def test_a_class_that_is_nowhere_found_lowers_the_f_score():
     assert metrics["mPrecision"] == pytest.approx(50)
 
 
+def test_what_is_kept_for_a_report():
+    pairs = label_maps(5, [(20, 30), (30, 20), (10, 10)])
+    metric = IoUMetric()
+    for some in (pairs, pairs[:2]):  # a second evaluation starts anew
+        metrics = evaluate(metric, some, classes=names(5), batch=2)
+        expected = np.zeros((5, 5), int)
+        for predicted, truth in some:
+            np.add.at(expected, (truth[truth < 255], predicted[truth < 255]), 1)
+        record = metric.record
+        np.testing.assert_array_equal(record.table, expected)
+        np.testing.assert_array_equal(record.true_pixels, expected.sum(1))
+        assert record.class_scores["IoU"].mean() == pytest.approx(metrics["mIoU"])
+        assert record.classes == names(5)
+    metric.compute_metrics([torch.ones(3, 5, dtype=torch.int64)])  # counted in another process
+    assert metric.record.table is None
+
+
 def test_results_are_small():
     metric = IoUMetric()
     metric.dataset_meta = {"classes": names(150)}
@@ -263,9 +280,9 @@ def test_counts_on_the_gpu():
         pytest.skip("needs a CUDA device")
     ((predicted, truth),) = label_maps(150, [(512, 683)])
     maps = [torch.as_tensor(map_) for map_ in (predicted, truth)]
-    expected = count_areas(*maps, num_classes=150, ignore_index=255)
-    areas = count_areas(*(map_.cuda() for map_ in maps), num_classes=150, ignore_index=255)
-    assert areas.device.type == "cpu" and areas.equal(expected)
+    expected = count_pixels(*maps, num_classes=150, ignore_index=255)
+    table = count_pixels(*(map_.cuda() for map_ in maps), num_classes=150, ignore_index=255)
+    assert table.device.type == "cpu" and table.equal(expected)
 
 
 WORKER = """if True:

@@ -34,9 +34,20 @@ def read_image(path: str | Path) -> np.ndarray:
         raise UserError(f"image not found: {path}") from None
     except IsADirectoryError:
         raise UserError(f"{path} is a folder, not an image") from None
-    image = cv2.imdecode(content, cv2.IMREAD_COLOR) if content.size else None
+    return decode_image(content, path)
+
+
+def decode_image(content: np.ndarray, source: str | Path) -> np.ndarray:
+    """Decode the bytes (N,) of an image file to (H, W, 3) uint8 RGB; `source` names it in errors.
+
+    Raises UserError if they are no image.
+    """
+    try:
+        image = cv2.imdecode(content, cv2.IMREAD_COLOR) if content.size else None
+    except cv2.error:  # more pixels than OpenCV allows
+        image = None
     if image is None:
-        raise UserError(f"{path} is not an image that OpenCV can read")
+        raise UserError(f"{source} is not an image that OpenCV can read")
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
 

@@ -12,6 +12,7 @@ from vitdet.engine.auto_batch import set_batch_size
 from vitdet.engine.config_parts import datasets_of, evaluators_of
 from vitdet.engine.config_tta import use_tta
 from vitdet.engine.pictures import DrawPredictions, draw_sample_sheet
+from vitdet.engine.report_hook import KeepEvaluation
 from vitdet.engine.runner import Runner
 from vitdet.engine.work_dir import BEST, LAST, checkpoint_to_resume, choose_work_dir
 from vitdet.errors import UserError
@@ -28,7 +29,8 @@ def train(
     device: str | None = None,
     launcher: str = "none",
 ) -> Path:
-    """Train `config` and return the folder of the run, which then holds last.pth and best.pth.
+    """Train `config` and return the folder of the run, which then holds last.pth, best.pth and
+    report.html.
 
     `resume` is a checkpoint, or True for the newest in the folder. An interrupt (Ctrl-C) saves
     last.pth, says how to go on, and is raised again. `auto_batch` sets the images of a step to
@@ -52,6 +54,8 @@ def train(
     if auto_batch:
         set_batch_size(config, device)
     runner = _build_runner(config, folder, device, launcher)
+    evaluation = KeepEvaluation()
+    runner.register_hook(evaluation)
     runner.logger.info(f"training {config.filename} on {device}; all of it goes to {folder}")
     if _prepares_differently(config):
         runner.logger.warning(
@@ -73,6 +77,8 @@ def train(
         sheet = folder / "predictions.png"
         draw_sample_sheet(runner.val_dataloader.dataset, folder / BEST, sheet, device=device)
         runner.logger.info(f"what {folder / BEST} finds is drawn in {sheet}")
+    if is_main_process() and evaluation.metrics:
+        evaluation.write(runner, runner.val_dataloader.dataset, device=device)
     return folder
 
 
@@ -92,7 +98,7 @@ def test(
     `out` is where predictions are written in COCO's result format: `results.json` stands for
     `results.bbox.json` and `results.segm.json`, or for `results.panoptic.json`. `show_dir`
     receives one picture per image. `tta` merges what is found in scaled and flipped views of each
-    image; a list gives the scales.
+    image; a list gives the scales. `report.html` in `work_dir` shows scores and mistakes.
 
     Raises:
         UserError: the checkpoint is missing, unsafe, broken or of another model; see `use_tta`.
@@ -112,7 +118,12 @@ def test(
     runner = _build_runner(config, folder, device, launcher)
     if show_dir is not None:
         runner.register_hook(DrawPredictions(show_dir))
-    return runner.test()
+    evaluation = KeepEvaluation()
+    runner.register_hook(evaluation)
+    metrics = runner.test()
+    if is_main_process() and metrics:
+        evaluation.write(runner, runner.test_dataloader.dataset, device=device)
+    return metrics
 
 
 def use_amp(config: Config, device: str) -> None:

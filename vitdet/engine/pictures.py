@@ -11,12 +11,12 @@ from mmengine.structures import BaseDataElement
 from PIL import Image
 
 from vitdet.datasets.images import image_of
+from vitdet.evaluation.coco_record import SHOWN_SCORE
 from vitdet.inference import Prediction, Predictor, to_prediction
 from vitdet.visualization.grid import image_grid
 from vitdet.visualization.ground_truth import draw_ground_truth
 from vitdet.visualization.semantic import class_colours, draw_legend, legend_entries, tint
 
-SCORE_THRESHOLD = 0.3  # what is drawn; evaluation sees everything
 _TITLES = ("ground truth", "prediction")
 _SEMANTIC_TITLES = ("image", *_TITLES, "classes")
 _CELL_SIZE = (480, 360)
@@ -92,7 +92,7 @@ def _side_by_side(
         return _maps_side_by_side(prediction, sample, scale=scale, cell_size=cell_size)
     return [
         draw_ground_truth(data_info, dataset.metainfo["classes"], scale=scale),
-        prediction.filter(SCORE_THRESHOLD).draw(scale=scale),
+        prediction.filter(SHOWN_SCORE).draw(scale=scale),
     ]
 
 

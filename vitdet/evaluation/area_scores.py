@@ -25,7 +25,7 @@ def class_scores(
     there but nowhere found is 0, and lowers the mean.
 
     Args:
-        areas: (3, K) int64, summed over all images; see `count_areas`.
+        areas: (3, K) int64, summed over all images; see `areas_of`.
         metrics: of `IOU_METRICS`.
         beta: how much more recall weighs than precision.
 

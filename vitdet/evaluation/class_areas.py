@@ -8,8 +8,10 @@ from torch import Tensor
 from vitdet.errors import UserError
 
 
-def count_areas(predicted: Tensor, truth: Tensor, *, num_classes: int, ignore_index: int) -> Tensor:
-    """Count the pixels of each class, leaving out those whose true label is `ignore_index`.
+def count_pixels(
+    predicted: Tensor, truth: Tensor, *, num_classes: int, ignore_index: int
+) -> Tensor:
+    """Count the pixels of each pair of classes, without those whose true label is `ignore_index`.
 
     Args:
         predicted: (H, W) classes, integers from 0 to num_classes - 1.
@@ -18,8 +20,7 @@ def count_areas(predicted: Tensor, truth: Tensor, *, num_classes: int, ignore_in
         ignore_index: the label whose pixels do not count.
 
     Returns:
-        (3, K) int64 on the CPU: pixels where both have the class, where the prediction has it,
-        where the truth has it.
+        (K, K) int64 on the CPU, true x predicted class.
 
     Raises:
         UserError: the maps differ in size, or a value in one of them is no class.
@@ -35,7 +36,14 @@ def count_areas(predicted: Tensor, truth: Tensor, *, num_classes: int, ignore_in
     # One pass fills a table of true x predicted class, and one more bin with what is ignored.
     size = num_classes**2
     bins = torch.add(columns, rows, alpha=num_classes).where(is_counted, size).flatten()
-    table = bins.bincount(minlength=size + 1)[:size].view(num_classes, num_classes).cpu()
+    return bins.bincount(minlength=size + 1)[:size].view(num_classes, num_classes).cpu()
+
+
+def areas_of(table: Tensor) -> Tensor:
+    """Areas of the classes, of a table (K, K) of true x predicted class.
+
+    (3, K): pixels where both have the class, where the prediction has it, where the truth has it.
+    """
     return torch.stack([table.diagonal(), table.sum(0), table.sum(1)])
 
 

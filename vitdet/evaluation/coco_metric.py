@@ -12,6 +12,7 @@ from mmengine.logging import MMLogger
 
 from vitdet.datasets.coco_files import class_ids, read_coco
 from vitdet.errors import UserError
+from vitdet.evaluation.coco_record import CocoRecord, found_objects
 from vitdet.evaluation.coco_scores import Backend, IoUScores, IoUType, evaluate_coco
 from vitdet.evaluation.coco_table import class_table, summary_table
 from vitdet.evaluation.rle import encode_masks
@@ -35,6 +36,7 @@ class CocoMetric(BaseMetric):
     `ann_file` is read, and the data set's classes are looked up in it, when the evaluator is built:
     before the first training step. With `format_only` nothing is scored: predictions are only
     written, to `outfile_prefix` + `.bbox.json` and `.segm.json` in COCO's result format.
+    After an evaluation `record` holds what a report needs of it, in the main process.
     `collect_device` and `prefix` are those of mmengine's `BaseMetric`.
     """
 
@@ -62,6 +64,7 @@ class CocoMetric(BaseMetric):
         self.backend = backend
         self.format_only = format_only
         self.outfile_prefix = outfile_prefix
+        self.record: CocoRecord | None = None
         self._ground_truth = read_coco(ann_file)
         if not format_only and not self._ground_truth["annotations"]:
             raise UserError(f"{ann_file} has no annotations: there is nothing to evaluate against")
@@ -123,6 +126,9 @@ class CocoMetric(BaseMetric):
             classes=list(self._category_ids),
         )
         logger.info(f"COCO evaluation\n{class_table(scores)}\n{summary_table(scores)}")
+        self.record = CocoRecord(
+            scores, self._ground_truth, self._category_ids, [found_objects(one) for one in results]
+        )
         metrics = {}
         for iou_type in self.iou_types:
             metrics |= _named(iou_type, getattr(scores, iou_type))

@@ -11,7 +11,7 @@ import io
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -32,7 +32,9 @@ TOP_1, TOP_10, TOP_100 = range(3)  # best-scored detections regarded in each ima
 class IoUScores:
     """The twelve COCO numbers for boxes or for masks, and average precision for each class.
 
-    All lie in [0, 1]; nan means undefined: the ground truth has no such object.
+    All lie in [0, 1]; nan means undefined: the ground truth has no such object. For each class,
+    `class_ap_sizes` is the AP of small, medium and large objects, and `class_curve50` the
+    precision at an IoU of 0.5 at recalls of 0, 0.01, ... 1: (101,), 0 where recall does not reach.
     """
 
     ap: float
@@ -49,6 +51,8 @@ class IoUScores:
     ar_large: float
     class_ap: dict[str, float]
     class_ap50: dict[str, float]
+    class_ap_sizes: dict[str, tuple[float, float, float]]
+    class_curve50: dict[str, np.ndarray] = field(compare=False)
 
     @property
     def stats(self) -> tuple[float, ...]:
@@ -308,6 +312,14 @@ def _summarize(
         ar_large=_mean(ar[..., LARGE]),
         class_ap={name: _mean(ap[:, :, column[i], ALL]) for name, i in ids_by_class.items()},
         class_ap50={name: _mean(ap[0, :, column[i], ALL]) for name, i in ids_by_class.items()},
+        class_ap_sizes={
+            name: tuple(_mean(ap[:, :, column[i], size]) for size in (SMALL, MEDIUM, LARGE))
+            for name, i in ids_by_class.items()
+        },
+        class_curve50={
+            name: np.where(curve > -1, curve, math.nan)
+            for name, curve in ((n, ap[0, :, column[i], ALL]) for n, i in ids_by_class.items())
+        },
     )
 
 

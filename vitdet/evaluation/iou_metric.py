@@ -1,6 +1,7 @@
 """Metric of semantic segmentation for the val and test evaluators of a config."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,26 @@ from torch import Tensor
 
 from vitdet.errors import UserError
 from vitdet.evaluation.area_scores import IOU_METRICS, class_scores
-from vitdet.evaluation.class_areas import count_areas
+from vitdet.evaluation.class_areas import areas_of, count_pixels
 from vitdet.evaluation.iou_table import class_table
 from vitdet.registry import METRICS
+
+
+@dataclass(frozen=True, eq=False)
+class IoURecord:
+    """What an evaluation leaves behind for a report.
+
+    Attributes:
+        class_scores: by name, such as "IoU": (K,) percent, NaN where undefined.
+        true_pixels: (K,) int64.
+        table: (K, K) int64, pixels of true x predicted class; None of several processes, each of
+            which has counted its own images only.
+    """
+
+    classes: tuple[str, ...]
+    class_scores: Mapping[str, np.ndarray]
+    true_pixels: np.ndarray
+    table: np.ndarray | None
 
 
 @METRICS.register_module()
@@ -29,7 +47,8 @@ class IoUMetric(BaseMetric):
     `aAcc` is the share of pixels that are right. The others are means over classes of the scores
     that `class_scores` gives. A class in no label map enters mIoU and mDice with 0 as soon as one
     pixel is predicted as it, and is left out otherwise; mAcc, mFscore and mRecall leave it out;
-    mPrecision leaves out what is nowhere predicted. The table in the log lists such classes.
+    mPrecision leaves out what is nowhere predicted. The table in the log lists such classes. After
+    an evaluation `record` holds what a report needs of it, in the main process.
 
     Args:
         ignore_index: label whose pixels do not count.
@@ -68,6 +87,8 @@ class IoUMetric(BaseMetric):
         self.beta = beta
         self.output_dir = output_dir
         self.format_only = format_only
+        self.record: IoURecord | None = None
+        self._table: Tensor | None = None  # of all images so far
 
     def process(self, data_batch: Any, data_samples: Sequence[Mapping[str, Any]]) -> None:
         """Count the areas of one batch: all that is kept of an image is (3, K) int64.
@@ -79,9 +100,14 @@ class IoUMetric(BaseMetric):
             predicted = sample["pred_sem_seg"]["data"].flatten(0, -2)
             if self.output_dir is not None:
                 self._write(predicted, sample)
-            self.results.append(None if self.format_only else self._areas(predicted, sample))
+            if self.format_only:
+                self.results.append(None)
+                continue
+            table = self._count(predicted, sample)
+            self._table = self._table + table if self.results else table
+            self.results.append(areas_of(table))
 
-    def _areas(self, predicted: Tensor, sample: Mapping[str, Any]) -> Tensor:
+    def _count(self, predicted: Tensor, sample: Mapping[str, Any]) -> Tensor:
         name = sample.get("seg_map_path") or sample.get("img_path") or "an image"
         if "gt_sem_seg" not in sample:
             raise UserError(
@@ -91,7 +117,7 @@ class IoUMetric(BaseMetric):
         truth = sample["gt_sem_seg"]["data"].flatten(0, -2).to(predicted.device)
         num_classes = len(self.dataset_meta["classes"])
         try:
-            return count_areas(
+            return count_pixels(
                 predicted, truth, num_classes=num_classes, ignore_index=self.ignore_index
             )
         except UserError as error:
@@ -114,6 +140,13 @@ class IoUMetric(BaseMetric):
         scores = {name: 100 * values for name, values in scores.items()}
         if self.nan_to_num is not None:
             scores = {name: values.nan_to_num(self.nan_to_num) for name, values in scores.items()}
+        counted_here = self._table is not None and areas_of(self._table).equal(total)
+        self.record = IoURecord(
+            tuple(self.dataset_meta["classes"]),
+            {name: values.numpy() for name, values in scores.items()},
+            total[2].numpy(),
+            self._table.numpy() if counted_here else None,
+        )
         correct, _, true = total.sum(1).tolist()
         metrics = {"aAcc": 100 * correct / true}
         metrics |= {f"m{name}": float(values.nanmean()) for name, values in scores.items()}

@@ -15,7 +15,7 @@ def class_table(areas: Tensor, scores: Mapping[str, Tensor], *, classes: Sequenc
     """One row for each class that is in a label map or a prediction; then the others by name.
 
     Args:
-        areas: (N, 3, K) int64 of N images; see `count_areas`.
+        areas: (N, 3, K) int64 of N images; see `areas_of`.
         scores: by name, (K,) percent or NaN.
         classes: K names.
     """

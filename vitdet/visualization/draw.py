@@ -89,7 +89,8 @@ def draw_instances(
     height, width = round(scale * image.shape[0]), round(scale * image.shape[1])
     canvas = np.array(image, order="C")  # a copy: arrays from elsewhere may be read-only
     if (height, width) != image.shape[:2]:
-        canvas = cv2.resize(canvas, (width, height), interpolation=cv2.INTER_CUBIC)
+        how = cv2.INTER_CUBIC if scale > 1 else cv2.INTER_AREA
+        canvas = cv2.resize(canvas, (width, height), interpolation=how)
     boxes = np.asarray(boxes, dtype=float).reshape(-1, 4) * scale
     line_width = max(1, round(min(height, width) / 280))
     areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
