@@ -504,3 +504,14 @@ def test_found_and_mended(planted: Planted, clean: Path, tmp_path: Path) -> None
     assert not again.has_errors, again.findings
     assert find_coco(tmp_path / "mended")
     assert {path: path.read_bytes() for path in root.rglob("*") if path.is_file()} == before
+
+
+def test_a_wrong_image_size_costs_no_label(clean: Path, tmp_path: Path) -> None:
+    root = tmp_path / "data"
+    shutil.copytree(clean, root)
+    content = read_json(root)
+    content["images"][0].update(width=WIDTH // 2, height=HEIGHT // 3)
+    write_json(root, content)
+    found = check(root)
+    assert serious(found) == {"image size differs from the file"}
+    assert mend(found).splits["train"].coco["annotations"] == content["annotations"]

@@ -42,6 +42,8 @@ class DataCheck:
         self.folder = folder
         self.splits = {name: Columns(split, folder.root) for name, split in folder.splits.items()}
         self.files = ImageFiles(self.splits, reading, known or {})
+        for columns in self.splits.values():
+            columns.take_sizes(self.files.true_sizes(columns))
         order = {kind: place for place, kind in enumerate(FAULTS)}
         self.findings = sorted(
             _findings(self.splits, self.files),
