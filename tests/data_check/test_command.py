@@ -99,5 +99,5 @@ def test_brief_refuses_what_would_lose_most(values: dict[str, Any], data: Path) 
 
 def test_brief_refuses_a_split_without_labels(data: Path) -> None:
     write_json(data, {**read_json(data), "annotations": []})
-    with pytest.raises(UserError, match="train.json: there are no annotations"):
+    with pytest.raises(UserError, match=r"train\.json: there are no annotations"):
         check_brief(read_folder(data))
