@@ -2,45 +2,46 @@
 
 from vitdet.data_check.check import DataCheck
 from vitdet.data_check.finding import Finding
-from vitdet.data_check.mend import EMPTY, MENDS
+from vitdet.data_check.mend import EMPTY, mend
 from vitdet.datasets.formats.data_folder import DataFolder
 from vitdet.errors import UserError
 
-# Of a list, above which mending by leaving out would train on something else than was meant.
-_MAX_LEFT_OUT = 0.5
-_LEAVING_OUT = ("left out", "dropped", "its image left out")  # how such actions begin
+_MAX_LOST = 0.5  # share of a split above which a mended copy is something else than was meant
 
 
 def check_brief(folder: DataFolder) -> list[Finding]:
     """What is wrong with a data set, errors first; of images only some heads are read.
 
-    `mend` of the same folder is what can be trained on.
+    What can be trained on in spite of errors is `mend(DataCheck(folder, reading="heads"))`.
 
-    Raises UserError, in one line, where mending does not help: nothing to train on, or an error
-    whose mend would leave out most of the images, annotations or categories of a split.
+    Raises UserError, in one line, where mending does not help: a split is empty, or would lose most
+    of its images or annotations.
     """
     check = DataCheck(folder, reading="heads")
     for finding in check.findings:
-        if finding.severity != "error":
-            continue
-        entries = getattr(check.splits[finding.split], finding.level)
-        is_most = finding.count > _MAX_LEFT_OUT * len(entries)
-        if finding.kind in EMPTY or (_leaves_out(finding) and is_most):
-            raise UserError(_message(folder, finding, len(entries)))
+        if finding.kind in EMPTY:
+            source = folder.splits[finding.split].source
+            what = finding.examples[0].what
+            raise UserError(f"{source}: {what}: label images, or leave this split out")
+    if check.has_errors:
+        _refuse_great_loss(check)
     return check.findings
 
 
-def _leaves_out(finding: Finding) -> bool:
-    return finding.kind in MENDS and finding.action.startswith(_LEAVING_OUT)
-
-
-def _message(folder: DataFolder, finding: Finding, num_entries: int) -> str:
-    first = finding.examples[0]
-    place = " ".join(f"{first.file} {first.id}".split())
-    source = folder.splits[finding.split].source
-    if finding.kind in EMPTY:
-        return f"{source}: {first.what}: there is nothing to learn from"
-    return (
-        f"{finding.kind}: {finding.count} of {num_entries} {finding.level} of {source}, the first "
-        f"{place}: {first.what}. `vitdet check-data {folder.root}` lists them"
-    )
+def _refuse_great_loss(check: DataCheck) -> None:
+    mended = mend(check)
+    for name, split in check.folder.splits.items():
+        left = mended.splits[name].coco if name in mended.splits else {}
+        for level in ("images", "annotations"):
+            before, after = len(split.coco[level]), len(left.get(level, ()))
+            if before - after > _MAX_LOST * before:
+                errors = [
+                    one for one in check.findings if one.severity == "error" and one.split == name
+                ]
+                worst = max(errors, key=lambda one: one.count)
+                first = worst.examples[0]
+                raise UserError(
+                    f"{before - after} of {before} {level} of {split.source} cannot be used, most "
+                    f"of all: {worst.kind}, {worst.count} times, as in {first.file} {first.id} "
+                    f"({first.what}). `vitdet check-data {check.folder.root}` lists all"
+                )

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator, Mapping
 
+import numpy as np
+
 from vitdet.data_check.check_boxes import check_boxes
 from vitdet.data_check.check_categories import check_categories
 from vitdet.data_check.check_entries import check_entries
@@ -42,11 +44,14 @@ class DataCheck:
         self.folder = folder
         self.splits = {name: Columns(split, folder.root) for name, split in folder.splits.items()}
         self.files = ImageFiles(self.splits, reading, known or {})
+        for columns in self.splits.values():
+            columns.take_sizes(self.files.true_sizes(columns))
         order = {kind: place for place, kind in enumerate(FAULTS)}
-        self.findings = sorted(
-            _findings(self.splits, self.files),
-            key=lambda one: (SEVERITIES.index(one.severity), order[one.kind]),
-        )
+        with np.errstate(all="ignore"):  # numbers beyond all measure are among what is looked for
+            self.findings = sorted(
+                _findings(self.splits, self.files),
+                key=lambda one: (SEVERITIES.index(one.severity), order[one.kind]),
+            )
 
     @property
     def has_errors(self) -> bool:

@@ -44,7 +44,7 @@ def _check_images(columns: Columns) -> Iterator[Finding]:
     yield from columns.found(
         "file name that leaves the folder", leaving, lambda row: f"file name {names[row]!r}"
     )
-    unsized = np.isnan(columns.image_size).any(axis=1) & ~problems
+    unsized = np.isnan(columns.written_size).any(axis=1) & ~problems
     yield from columns.found("image size missing", unsized, size)
     low, high = _USUAL_SIDES
     is_unusual = (columns.image_size < low).any(axis=1) | (columns.image_size > high).any(axis=1)

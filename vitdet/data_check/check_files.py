@@ -58,6 +58,16 @@ class ImageFiles:
         path = self.paths[columns.split.name][row]
         return self.read.get(path) if path is not None else None
 
+    def true_sizes(self, columns: Columns) -> dict[int, tuple[int, int]]:
+        """Sizes of the files by row, in the frame that their labels are in."""
+        sizes = {}
+        for row in range(len(columns.images)):
+            file = self.of(columns, row)
+            if file is not None and not file.problem:
+                is_unturned = _is_labelled_unturned(columns, row, file)
+                sizes[row] = file.size if is_unturned else file.upright_size
+        return sizes
+
     def head(self, columns: Columns, row: int) -> ImageFile | None:
         """What the head of one file says; None if there is no such file."""
         path = self.paths[columns.split.name][row]
@@ -83,6 +93,12 @@ class ImageFiles:
                 if name.suffix.lower() in IMAGE_SUFFIXES:
                     stems[folder][name.stem.lower()].append(name.name)
         return stems
+
+
+def _is_labelled_unturned(columns: Columns, row: int, file: ImageFile) -> bool:
+    """Whether the written size is that of the image before EXIF turns it."""
+    written = tuple(columns.written_size[row])
+    return file.is_turned and written == file.size and written != file.upright_size
 
 
 def _safe_paths(columns: Columns) -> list[str | None]:
@@ -138,7 +154,7 @@ def _check_content(columns: Columns, files: ImageFiles) -> Iterator[Finding]:
     yield from columns.found("image file unreadable", unreadable, problem)
 
     def sizes(row: int) -> str:
-        width, height = columns.image_size[row]
+        width, height = columns.written_size[row]
         file_width, file_height = read[row].upright_size
         text = f"{width:.0f}x{height:.0f} in the labels, {file_width}x{file_height} in the file"
         return text + f" (EXIF orientation {read[row].orientation})" * (read[row].orientation > 1)
@@ -147,8 +163,8 @@ def _check_content(columns: Columns, files: ImageFiles) -> Iterator[Finding]:
     for row, file in read.items():
         if file.problem:
             continue
-        written = tuple(columns.image_size[row])
-        if file.is_turned and written == file.size and written != file.upright_size:
+        written = tuple(columns.written_size[row])
+        if _is_labelled_unturned(columns, row, file):
             turned.append(row)
         elif not np.isnan(written[0] + written[1]) and written != file.upright_size:
             different.append(row)

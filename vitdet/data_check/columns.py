@@ -1,6 +1,6 @@
 """The entries of a split as numpy columns, so that a million annotations are judged in seconds."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import IntEnum
 from functools import cached_property
 from pathlib import Path
@@ -30,7 +30,8 @@ class Columns:
     A is the number of annotations, I of images.
 
     Attributes:
-        image_size: (I, 2) width and height, NaN where there is no such positive number.
+        written_size: (I, 2) width and height, NaN where there is no such positive number.
+        image_size: (I, 2) the same until `take_sizes` gives those of the files.
         ann_image, ann_category: (A,) row of what the annotation's ids point to, -1 if to nothing.
         retyped: (A,) bool, whether one of the two ids fits in another type only ("7" for 7).
         raw_boxes: (A, 4) as written, NaN where there are no four numbers.
@@ -45,7 +46,8 @@ class Columns:
         self.categories = split.coco["categories"]
         sides = [numbers(self.values("images", key)) for key in ("width", "height")]
         size = np.stack(sides, axis=1)
-        self.image_size = np.where(np.isfinite(size) & (size >= 1), size, np.nan)
+        self.written_size = np.where(np.isfinite(size) & (size >= 1), size, np.nan)
+        self.image_size = self.written_size.copy()
         self.ann_image, retyped_image = _pointers(
             self.values("annotations", "image_id"), self.values("images", "id")
         )
@@ -55,6 +57,11 @@ class Columns:
         self.retyped = retyped | retyped_image
         self.raw_boxes, self.box_state = _boxes(self.values("annotations", "bbox"))
         self.area = numbers(self.values("annotations", "area"))
+
+    def take_sizes(self, sizes: Mapping[int, tuple[int, int]]) -> None:
+        """Judge boxes by these sizes of images, given by row, where the written ones are wrong."""
+        for row, size in sizes.items():
+            self.image_size[row] = size
 
     @cached_property
     def ann_size(self) -> np.ndarray:

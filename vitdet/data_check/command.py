@@ -37,6 +37,10 @@ def check_data(
         write_page(check, page)
         sys.stdout.write(f"page: {page}\n")
     if mended is not None:
-        for ann_file in write_mended(mend(check), mended):
+        copy = mend(check)
+        for ann_file in write_mended(copy, mended):
             sys.stdout.write(f"mended copy: {ann_file}\n")
+        for finding in DataCheck(copy, reading="names", known=check.files.read).findings:
+            if finding.severity == "error":
+                sys.stdout.write(f"wrong in it still: {finding.kind} in {finding.split}\n")
     return check.has_errors

@@ -89,7 +89,7 @@ def _pictures(samples: Sequence[tuple[Image.Image, str]]) -> str:
     if not samples:
         return ""
     figures = [figure(picture(one, name, max_size=(360, 300)), name) for one, name in samples]
-    return f'<div class="grid small">{"".join(figures)}</div>'
+    return f'<div class="grid">{"".join(figures)}</div>'
 
 
 def _histograms(splits: Sequence[Columns]) -> str:

@@ -61,7 +61,7 @@ def _mend_once(check: DataCheck) -> DataFolder | None:
         if finding.kind in LEAKS and finding.count < len(train.images) / 2:
             splits[finding.split].leave_images_out(finding.rows)
             is_changed = True
-        elif finding.kind in EMPTY and finding.split != train.split.name:
+        elif finding.kind in EMPTY and train is not None and finding.split != train.split.name:
             del splits[finding.split]
             is_changed = True
     # Not while categories of one split change: what differs still is found in the next round.

@@ -32,7 +32,9 @@ def _draw_sample(columns: Columns, image: int, rows: np.ndarray) -> Image.Image 
     rows = np.asarray(rows, dtype=int)[:_MAX_DRAWN]
     x, y, width, height = columns.boxes[rows].T
     boxes = np.stack([x, y, x + width, y + height], axis=1)
-    shown = np.isfinite(boxes).all(axis=1) & (columns.ann_category[rows] >= 0)
+    shown = np.isfinite(boxes).all(axis=1)
+    names = [str(entry.get("name")) for entry in columns.categories]
+    labels = np.where(columns.ann_category[rows] < 0, len(names), columns.ann_category[rows])
     boxes = np.clip(boxes, -1e5, 1e5)
     masks = None
     if shown.any() and (columns.masks.form[rows[shown]] != MaskForm.NONE).all():
@@ -40,8 +42,8 @@ def _draw_sample(columns: Columns, image: int, rows: np.ndarray) -> Image.Image 
     return draw_instances(
         pixels,
         boxes[shown],
-        labels=columns.ann_category[rows[shown]],
-        class_names=[str(entry.get("name")) for entry in columns.categories],
+        labels=labels[shown],
+        class_names=[*names, "unknown"],
         masks=masks,
         scale=_SIDE / max(pixels.shape[:2]),
     )
