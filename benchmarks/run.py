@@ -12,7 +12,8 @@ import harness
 import torch
 
 FOLDER = Path(__file__).parent
-NOT_BENCHMARKS = {"run", "harness", "backbone_peers", "set_prediction_peers"}
+# No peers to compare with, or no benchmark at all.
+NOT_BENCHMARKS = {"run", "harness", "backbone_peers", "set_prediction_peers", "data_check"}
 
 
 def main() -> None:

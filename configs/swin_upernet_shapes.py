@@ -1,7 +1,7 @@
 """The quick start of segmentation: a small UperNet with Swin, from scratch in minutes on two cores.
 
 The data set is generated on first use: six kinds of things in clutter, a third of them partly
-hidden (vitdet/datasets/shapes.py). The recipe is not settled: see README.
+hidden (vitdet/datasets/shapes.py). IoU on its 100 held-out images: see README.
 
     python tools/train.py configs/swin_upernet_shapes.py
 """
@@ -14,47 +14,68 @@ with read_base():
     from ._base_.schedules.adamw_160k import *
     from ._base_.segmentation_runtime import *
 
-from mmcv.transforms import LoadImageFromFile, RandomFlip
+from mmcv.transforms import LoadImageFromFile, RandomFlip, Resize
 from mmengine.optim import CosineAnnealingLR
 from mmseg.datasets.transforms import PackSegInputs, PhotoMetricDistortion
+from mmseg.models.losses import CrossEntropyLoss
 
 from vitdet.backbones import SwinTransformer
 from vitdet.datasets import LoadLabels
+from vitdet.segmentors import ClassDiceLoss
 
-published = dict(num_classes=7, size=(160, 160))
+published = dict(num_classes=7, size=(128, 128))
 
-# Sized for things of 13 to 80 pixels in images of 160: a window of 5 divides every map (40, 20,
-# 10, 5).
+# What counts is how many images are seen in the time: they are made smaller, the backbone has five
+# blocks, the head 48 channels, and there is no auxiliary one. A window of 4 divides every map (32,
+# 16, 8, 4). Four fifths of all pixels are background: its cross entropy weighs less, and the Dice
+# loss counts the other classes alike. Colours change little: in so few steps more is only harder.
+size = (128, 128)
 norm = dict(type="BN")
 model.merge(
     dict(
-        data_preprocessor=dict(size=(160, 160)),
+        data_preprocessor=dict(size=size),
         backbone=dict(
             type=SwinTransformer,
             embed_dims=48,
-            depths=[2, 2, 4, 2],
+            depths=[1, 1, 2, 1],
             num_heads=[2, 4, 8, 16],
-            window_size=5,
+            window_size=4,
             drop_path_rate=0.0,
         ),
-        decode_head=dict(channels=48, dropout_ratio=0.0, norm_cfg=norm),
-        auxiliary_head=dict(channels=48, dropout_ratio=0.0, norm_cfg=norm),
+        decode_head=dict(
+            channels=48,
+            dropout_ratio=0.0,
+            norm_cfg=norm,
+            loss_decode=[
+                dict(type=CrossEntropyLoss, class_weight=[0.2, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0]),
+                dict(type=ClassDiceLoss, first_class=1),
+            ],
+        ),
     )
 )
+model.pop("auxiliary_head")
 
-# Things keep their size, so that each is learned in as few steps as can be: flips and colours only.
-train_dataloader.update(batch_size=4)
+train_dataloader.update(batch_size=8)
 train_dataloader["dataset"].update(
     pipeline=[
         dict(type=LoadImageFromFile),
         dict(type=LoadLabels),
+        dict(type=Resize, scale=size, keep_ratio=True),
         dict(type=RandomFlip, prob=0.5),
-        dict(type=PhotoMetricDistortion),
+        dict(
+            type=PhotoMetricDistortion,
+            brightness_delta=16,
+            contrast_range=(0.8, 1.2),
+            saturation_range=(0.8, 1.2),
+            hue_delta=6,
+        ),
         dict(type=PackSegInputs),
     ]
 )
+for loader in (val_dataloader, test_dataloader):
+    loader["dataset"]["pipeline"][1].update(scale=size)
 
-train_cfg.update(max_iters=1600, val_interval=400)
+train_cfg.update(max_iters=2000, val_interval=400)
 optim_wrapper.merge(
     dict(
         optimizer=dict(lr=1.5e-3, weight_decay=0.05, fused=True),
@@ -64,7 +85,7 @@ optim_wrapper.merge(
 )
 param_scheduler = [
     dict(type=LinearLR, start_factor=0.01, by_epoch=False, begin=0, end=100),
-    dict(type=CosineAnnealingLR, by_epoch=False, T_max=1600, eta_min_ratio=0.01),
+    dict(type=CosineAnnealingLR, by_epoch=False, T_max=2000, eta_min_ratio=0.01),
 ]
-auto_scale_lr.update(base_batch_size=4)
+auto_scale_lr.update(base_batch_size=8)
 randomness = dict(seed=0)

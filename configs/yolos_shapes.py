@@ -28,7 +28,7 @@ model = dict(
         depth=6,
         num_heads=6,
     ),
-    criterion=dict(class_weight=5.0),
+    criterion=dict(class_weight=5.0, no_object_weight=0.35),
 )
 
 train_dataloader.update(batch_size=8)

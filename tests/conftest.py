@@ -1,6 +1,10 @@
+import os
 from pathlib import Path
 
 import pytest
+
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ["OMP_NUM_THREADS"] = "1"  # a core for each process; before torch is imported
 
 import vitdet  # noqa: F401  mmdet cannot be imported before it
 

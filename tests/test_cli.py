@@ -45,7 +45,9 @@ def test_option_that_nothing_reads(option: str, data: Path, capsys) -> None:
 
 def test_data_folder_without_annotations(data: Path, capsys) -> None:
     (data / "train.json").unlink()
-    assert "no COCO annotations in" in error_of(capsys, "train", TINY, "--data", data)
+    assert "no images to train on, only those of val" in error_of(
+        capsys, "train", TINY, "--data", data
+    )
 
 
 def test_annotations_that_are_not_json(data: Path, capsys) -> None:

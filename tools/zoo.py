@@ -4,4 +4,5 @@ import sys
 
 from vitdet.cli import main
 
-main(["zoo", *sys.argv[1:]])
+if __name__ == "__main__":
+    main(["zoo", *sys.argv[1:]])

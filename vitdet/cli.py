@@ -1,4 +1,4 @@
-"""The commands `vitdet train | test | predict | inspect | convert-data | zoo`, as in `tools/`.
+"""The commands `vitdet train | test | predict | check-data | ...`, also the files in `tools/`.
 
 A mistake the user can mend (`UserError`) is printed as one line and ends with exit code 2; Ctrl-C
 ends with 130. Heavy imports wait until the arguments are known to be good.
@@ -20,11 +20,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="vitdet", description=vitdet.__doc__.splitlines()[0])
     parser.add_argument("--version", action="version", version=f"vitdet {vitdet.__version__}")
     commands = parser.add_subparsers(
-        dest="command", required=True, metavar="train|test|predict|inspect|convert-data|zoo"
+        dest="command",
+        required=True,
+        metavar="train|test|predict|inspect|check-data|convert-data|zoo",
     )
     _add_train(commands)
     _add_test(commands)
     _add_predict(commands)
+    _add_check_data(commands)
     _add_inspect(commands)
     _add_convert_data(commands)
     _add_zoo(commands)
@@ -57,6 +60,11 @@ def _add_train(commands: Any) -> None:
         "--auto-scale-lr",
         action="store_true",
         help="scale the learning rate to the real batch size",
+    )
+    parser.add_argument(
+        "--auto-batch",
+        action="store_true",
+        help="find out how many images of a step fit the memory, up to the recipe's number",
     )
     _add_run_arguments(parser)
     parser.set_defaults(run=_train)
@@ -106,6 +114,20 @@ def _add_predict(commands: Any) -> None:
     parser.add_argument("--score-threshold", type=float, default=0.3, metavar="S")
     parser.add_argument("--device", help="cpu, cuda or mps (default: the best there is)")
     parser.set_defaults(run=_predict)
+
+
+def _add_check_data(commands: Any) -> None:
+    parser = commands.add_parser(
+        "check-data",
+        help="find what is wrong with a data set",
+        description="Find what is wrong with labels and images of a data set, in any format that "
+        "can be trained on. Ends with exit code 1 if there are errors.",
+    )
+    parser.add_argument("data", metavar="DIR", help="folder of the data set, or annotation file")
+    parser.add_argument("--fix", metavar="OUT", help="write a mended copy, in COCO format")
+    parser.add_argument("--html", metavar="FILE", help="write a page with drawn samples")
+    parser.add_argument("--no-images", action="store_true", help="do not open the images")
+    parser.set_defaults(run=_check_data)
 
 
 def _add_inspect(commands: Any) -> None:
@@ -206,6 +228,7 @@ def _train(arguments: argparse.Namespace) -> None:
         resume=arguments.resume,
         amp=arguments.amp,
         auto_scale_lr=arguments.auto_scale_lr,
+        auto_batch=arguments.auto_batch,
         device=arguments.device,
         launcher=arguments.launcher,
     )
@@ -242,6 +265,19 @@ def _predict(arguments: argparse.Namespace) -> None:
         score_threshold=arguments.score_threshold,
         device=arguments.device,
     )
+
+
+def _check_data(arguments: argparse.Namespace) -> None:
+    from vitdet.data_check.command import check_data
+
+    has_errors = check_data(
+        arguments.data,
+        mended=arguments.fix,
+        page=arguments.html,
+        with_images=not arguments.no_images,
+    )
+    if has_errors:
+        sys.exit(1)
 
 
 def _inspect(arguments: argparse.Namespace) -> None:

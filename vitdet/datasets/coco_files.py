@@ -8,7 +8,6 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -30,42 +29,6 @@ ANN_PATTERNS = (
 )
 UNSPLIT_PATTERNS = ("annotations/instances*.json", "instances*.json", "_annotations.coco.json")
 _IMAGE_FOLDERS = ("images", "images/{}", "", "{}", "{}2017", "images/{}2017", "{}/images")
-
-
-@dataclass(frozen=True)
-class CocoFolder:
-    """The files of a data set in COCO format; where there is no val split, val is train."""
-
-    train_ann_file: Path
-    train_images: Path
-    val_ann_file: Path
-    val_images: Path
-
-
-def find_coco(root: str | Path) -> CocoFolder:
-    """Find annotation files and image folders under `root`.
-
-    Known are `train.json` with `val.json`, COCO's `annotations/instances_{train,val}*.json`,
-    Roboflow's `{train,valid}/_annotations.coco.json`, and a single `instances*.json`. The image
-    folder is where the files that the annotations name really are.
-
-    Raises UserError if there are no annotations, or if none of their images is found.
-    """
-    root = Path(root)
-    if not root.is_dir():
-        raise UserError(f"data folder not found: {root}")
-    train = find_split(root, ("train",), ANN_PATTERNS) or find_split(root, ("",), UNSPLIT_PATTERNS)
-    if train is None:
-        looked_for = "train.json, annotations/instances_train*.json, train/_annotations.coco.json"
-        raise UserError(
-            f"no COCO annotations in {root}: looked for {looked_for}; found {listing(root)}"
-        )
-    train_images = find_images(root, train, ("train",))
-    val = find_split(root, VAL_NAMES, ANN_PATTERNS)
-    if val is None:
-        warn_of_no_val(root, train)
-        return CocoFolder(train, train_images, train, train_images)
-    return CocoFolder(train, train_images, val, find_images(root, val, VAL_NAMES))
 
 
 def warn_of_no_val(root: Path, ann_file: Path) -> None:

@@ -14,6 +14,7 @@ from vitdet.engine.config_model import limit_results, set_in_channels, set_num_c
 from vitdet.engine.config_options import TOP_LEVEL_KEYS, apply_options
 from vitdet.engine.config_panoptic import is_panoptic, set_num_thing_classes
 from vitdet.engine.config_parts import parts_of
+from vitdet.engine.config_recipe import fit_recipe, images_made_for
 
 
 def load_config(
@@ -26,7 +27,8 @@ def load_config(
     """Read a config and complete it: nothing in it has to be computed by hand.
 
     `path` is a file, or the name of a config that ships with vitdet. `data` points it at another
-    COCO-format folder, or a classifier's at another folder of class folders. `options` are dotted
+    COCO-format folder, or a classifier's at another folder of class folders; a recipe made for COCO
+    or ADE20K is then fitted to the number and the size of the images. `options` are dotted
     overrides (`{"model.backbone.arch": "small"}`) and have the last word. `backbone` exchanges the
     backbone for one that `backbone_names.py` lists (`swin-small`, `pvtv2-b2`, `timm:resnet50`), as
     a key `backbone` in the config or the options does. Class names come from the data where the
@@ -40,7 +42,10 @@ def load_config(
     if "default_scope" not in config:
         config["default_scope"] = "mmengine"
     if data is not None:
+        made_for = images_made_for(config)
         use_folder(config, data)
+        if made_for is not None:
+            fit_recipe(config, made_for=made_for)
     options = dict(options or {})
     stated = options.pop("backbone", None) or config.get("backbone")
     name = backbone or stated

@@ -4,21 +4,25 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from mmengine.config import Config
+
 from vitdet.datasets.coco_check import check_coco
-from vitdet.datasets.coco_files import find_coco, read_categories
+from vitdet.datasets.coco_files import read_categories
+from vitdet.engine.config_masks import turn_masks_off
 from vitdet.engine.config_parts import Part
+from vitdet.engine.own_data import own_data
 
 
-def use_coco_folder(parts: Sequence[Part], folder: str | Path) -> None:
-    """Point every part at a folder, in place.
+def use_coco_folder(config: Config, parts: Sequence[Part], folder: str | Path) -> None:
+    """Point every part at a folder of annotated images, in place.
 
     Data sets become our `CocoDataset`, metrics our `CocoMetric`, whatever they were: mmdet's take
     the order of classes from each file by itself, and generated data sets have no other folder.
 
     Raises:
-        UserError: see `find_coco`.
+        UserError: see `own_data` and `turn_masks_off`.
     """
-    found = find_coco(Path(folder))
+    found = own_data(folder)
     for part, node, evaluators in parts:
         ann_file, image_dir = (
             (found.train_ann_file, found.train_images)
@@ -36,6 +40,8 @@ def use_coco_folder(parts: Sequence[Part], folder: str | Path) -> None:
             metric = evaluator.get("metric", ("bbox", "segm"))
             evaluator.clear()
             evaluator.update(type="vitdet.evaluation.CocoMetric", metric=metric)
+    if not found.has_masks:
+        turn_masks_off(config)
 
 
 def complete_coco(parts: Sequence[Part], classes: Sequence[str] | None) -> list[str]:

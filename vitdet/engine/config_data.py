@@ -38,7 +38,7 @@ def use_folder(config: Config, folder: str | Path) -> None:
     elif is_panoptic(parts, scope):
         use_panoptic_folder(parts, folder)
     else:
-        use_coco_folder(parts, folder)
+        use_coco_folder(config, parts, folder)
 
 
 def complete_data(config: Config) -> list[str]:

@@ -8,6 +8,7 @@ from mmengine.config import Config
 from mmengine.dist import is_main_process
 
 from vitdet.device import use_device
+from vitdet.engine.auto_batch import set_batch_size
 from vitdet.engine.config_parts import datasets_of, evaluators_of
 from vitdet.engine.config_tta import use_tta
 from vitdet.engine.pictures import DrawPredictions, draw_sample_sheet
@@ -23,17 +24,19 @@ def train(
     resume: str | bool = False,
     amp: bool = False,
     auto_scale_lr: bool = False,
+    auto_batch: bool = False,
     device: str | None = None,
     launcher: str = "none",
 ) -> Path:
     """Train `config` and return the folder of the run, which then holds last.pth and best.pth.
 
     `resume` is a checkpoint, or True for the newest in the folder. An interrupt (Ctrl-C) saves
-    last.pth, says how to go on, and is raised again.
+    last.pth, says how to go on, and is raised again. `auto_batch` sets the images of a step to
+    what fits the memory.
 
     Raises:
-        UserError: see `choose_work_dir`, `checkpoint_to_resume`, `use_device`; a checkpoint that is
-            unsafe, broken or of another model.
+        UserError: see `choose_work_dir`, `checkpoint_to_resume`, `use_device`, `set_batch_size`; a
+            checkpoint that is unsafe, broken or of another model.
     """
     device = use_device(device)
     folder = choose_work_dir(Path(config.filename).stem, work_dir, resume=bool(resume))
@@ -46,6 +49,8 @@ def train(
         config.auto_scale_lr["enable"] = True
     if amp:
         use_amp(config, device)
+    if auto_batch:
+        set_batch_size(config, device)
     runner = _build_runner(config, folder, device, launcher)
     runner.logger.info(f"training {config.filename} on {device}; all of it goes to {folder}")
     if _prepares_differently(config):

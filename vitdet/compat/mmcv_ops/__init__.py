@@ -72,13 +72,26 @@ _SUPPLIED = (
 )
 OPS = {function.__name__: function for function in _SUPPLIED}
 
+# Their steps depend on values, so what `torch.compile` records of them holds for those values only.
+_OPAQUE = {
+    deform_roi_pool.deform_roi_pool_backward,
+    deform_roi_pool.deform_roi_pool_forward,
+    ms_deform_attn.ms_deform_attn_backward,
+    ms_deform_attn.ms_deform_attn_forward,
+    nms.nms,
+    nms_match.nms_match,
+    roi_pool.roi_pool_forward,
+    soft_nms.softnms,
+}
+
 
 def populate(module: ModuleType) -> None:
     """Give `module` all names of `mmcv._ext`; those not supplied raise when called."""
     for name in unsupported.NAMES:
         setattr(module, name, unsupported.stub(name))
     for name, function in OPS.items():
-        setattr(module, name, _as_kernel(function))
+        kernel = _as_kernel(function)
+        setattr(module, name, torch.compiler.disable(kernel) if function in _OPAQUE else kernel)
 
 
 def _as_kernel(function: Callable) -> Callable:

@@ -13,6 +13,8 @@ import torch.nn.functional as F
 from scipy.sparse import csc_matrix
 from torch import Tensor
 
+_BAGS_AT_ONCE = 256  # whose rows, of 64 x 32 floats each, stay in the cache between two steps
+
 
 class Corners(NamedTuple):
     """The four pixels around each sample, and their shares in it.
@@ -137,11 +139,12 @@ def _rows_gradient(rows: Tensor, weights: Tensor, by_output: Tensor, num_rows: i
 
 def _weights_gradient(rows: Tensor, table: Tensor, by_output: Tensor) -> Tensor:
     """Products (*rows.shape) of each row with its bag's gradient."""
-    size = rows.shape[3:].numel()
-    bags = _count(len(by_output))
-    products = torch.ops.aten._embedding_bag_per_sample_weights_backward(
-        by_output, table, rows.view(-1), bags * size, bags.repeat_interleave(size), 0
-    )
+    bags = rows.view(len(by_output), rows.shape[3:].numel())
+    products = table.new_empty(bags.shape)
+    for first in range(0, len(bags), _BAGS_AT_ONCE):
+        part = slice(first, first + _BAGS_AT_ONCE)
+        picked = table.index_select(0, bags[part].flatten()).view(*bags[part].shape, -1)
+        torch.sum(picked.mul_(by_output[part, None]), dim=-1, out=products[part])
     return products.view(rows.shape)
 
 

@@ -31,6 +31,13 @@ def evidence(tree: FolderTree) -> list[str]:
     return [name for name in found if not mentions(tree.root / name, b'"segments_info"')]
 
 
+def explain(tree: FolderTree) -> None:
+    """Raise UserError, saying why, if a file that is named as annotations are is none."""
+    if not tree.single:
+        for path in _annotation_files(tree).values():
+            read_coco(path)
+
+
 def read(tree: FolderTree) -> DataFolder:
     """Read all splits, entries as they are.
 

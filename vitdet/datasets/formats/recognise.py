@@ -44,6 +44,7 @@ def read_folder(root: str | Path, *, split_file: str | Path | None = None) -> Da
             f"is meant, such as {_of_one(tree, next(iter(found.values()))[0])}"
         )
     if not found:
+        coco.explain(tree)
         raise UserError(_nothing_found(tree))
     folder = FORMATS[next(iter(found))].read(tree)
     return folder if split_file is None else split_by_list(folder, Path(split_file))

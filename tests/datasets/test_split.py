@@ -1,0 +1,41 @@
+"""Splitting a data set by class."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from vitdet.datasets.split import split_images
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_each_class_is_split_in_proportion_and_no_image_is_lost(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    frequency = 1 / np.arange(1, 9)
+    labels = [
+        rng.choice(8, size=rng.poisson(3), p=frequency / frequency.sum()).tolist()
+        for _ in range(400)
+    ]
+    train, val = split_images(labels)
+    assert sorted(train + val) == list(range(400)) and len(val) == 80
+    total, held_out = (Counter(k for i in part for k in labels[i]) for part in (range(400), val))
+    for name, count in total.items():
+        assert held_out[name] == pytest.approx(0.2 * count, abs=max(3, 0.05 * count))
+
+
+def test_a_class_of_one_image_is_trained_on() -> None:
+    for seed in range(10):
+        train, val = split_images([["a"], ["a"], ["rare", "a"], ["a"], ["a"]], seed=seed)
+        assert 2 in train and len(val) == 1
+
+
+def test_the_same_labels_give_the_same_split() -> None:
+    labels = [["a", "b"], ["b"], [], ["a"], ["b", "b"], ["a"], [], ["c"], ["c"], ["a"]]
+    assert split_images(labels) == split_images(labels)
+    assert split_images(labels) != split_images(labels, seed=1)
+
+
+@pytest.mark.parametrize("labels", [[["a"], ["b"]], [[], []], [["a"], ["a"]]])
+def test_of_two_images_each_has_a_side(labels: list[list[str]]) -> None:
+    train, val = split_images(labels)
+    assert len(train) == len(val) == 1

@@ -1,0 +1,42 @@
+"""`vitdet check-data`: check a data set, say what was found, write a mended copy and a page."""
+
+import sys
+from pathlib import Path
+
+from vitdet.data_check.check import DataCheck
+from vitdet.data_check.html import write_page
+from vitdet.data_check.mend import mend
+from vitdet.data_check.mended_folder import refuse_target, write_mended
+from vitdet.data_check.summary import summary
+from vitdet.datasets.formats.recognise import read_folder
+
+
+def check_data(
+    data: str | Path,
+    *,
+    mended: str | Path | None = None,
+    page: str | Path | None = None,
+    with_images: bool = True,
+) -> bool:
+    """Print what is in a data set and what is wrong with it. Returns whether there are errors.
+
+    Args:
+        data: in any format that `read_folder` knows.
+        mended: folder for a mended copy in COCO format.
+        page: HTML file to write.
+        with_images: open the images too; else only their names are looked up.
+
+    Raises UserError if nothing can be read, or nothing written where it was asked for.
+    """
+    folder = read_folder(data)
+    if mended is not None:
+        refuse_target(folder, mended)  # before the images are read, which may take long
+    check = DataCheck(folder, reading="pixels" if with_images else "names")
+    sys.stdout.write(f"{summary(check)}\n")
+    if page is not None:
+        write_page(check, page)
+        sys.stdout.write(f"page: {page}\n")
+    if mended is not None:
+        for ann_file in write_mended(mend(check), mended):
+            sys.stdout.write(f"mended copy: {ann_file}\n")
+    return check.has_errors
