@@ -17,8 +17,8 @@ from tests.datasets.formats.samples import (
 )
 from vitdet.cli import main
 from vitdet.datasets.coco_check import check_coco
-from vitdet.datasets.coco_files import find_coco
 from vitdet.datasets.formats.convert import convert
+from vitdet.datasets.formats.recognise import read_folder
 from vitdet.errors import UserError
 
 
@@ -40,12 +40,11 @@ def test_every_format_becomes_coco_that_trains(tmp_path, name):
         target / f"{split}.json": (len(some), sum(len(scene.things) for scene in some))
         for split, some in scenes.items()
     }
-    found = find_coco(target)
-    for ann_file, images, some in (
-        (found.train_ann_file, found.train_images, scenes["train"]),
-        (found.val_ann_file, found.val_images, scenes["val"]),
-    ):
-        summary = check_coco(ann_file, images)
+    written = read_folder(target)
+    assert written.format == "COCO" and list(written.splits) == ["train", "val"]
+    for split, some in scenes.items():
+        ann_file = written.splits[split].source
+        summary = check_coco(ann_file, written.splits[split].image_root)
         assert summary.num_images == len(some) and summary.num_unusable == 0
         content = json.loads(ann_file.read_text())
         boxes = [ann["bbox"] for ann in content["annotations"]]
@@ -57,9 +56,8 @@ def test_every_format_becomes_coco_that_trains(tmp_path, name):
 
 @pytest.mark.parametrize("seed", range(5))
 def test_coco_to_coco_loses_nothing(tmp_path, seed):
-    write_coco(
-        tmp_path / "in" if (tmp_path / "in").mkdir() is None else tmp_path, random_scenes(seed)
-    )
+    (tmp_path / "in").mkdir()
+    write_coco(tmp_path / "in", random_scenes(seed))
     file = tmp_path / "in/instances.json"
     content = json.loads(file.read_text())
     content["info"], content["licenses"] = {"year": 2026}, [{"id": 1, "name": "free"}]

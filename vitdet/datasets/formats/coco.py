@@ -58,7 +58,7 @@ def read(tree: FolderTree) -> DataFolder:
 
 
 def _annotation_files(tree: FolderTree) -> dict[str, Path]:
-    """The file of each split: by the names that `find_coco` knows, else by any name.
+    """The file of each split: by the names that are usual, else by any name.
 
     Raises UserError where a split has several.
     """
