@@ -92,6 +92,6 @@ def test_nothing_left_to_train_on(tmp_path: Path) -> None:
     )
     (tmp_path / "train.json").write_text(json.dumps(coco))
     with pytest.raises(
-        UserError, match=r"0 of 2 images to train on: image file missing \(2\), .*1\.jpg"
+        UserError, match=r"2 of 2 images .* cannot be used.*image file missing, 2 .*1\.jpg"
     ):
         own_data(tmp_path)

@@ -6,15 +6,15 @@ from vitdet.data_check.mend import EMPTY, mend
 from vitdet.datasets.formats.data_folder import DataFolder
 from vitdet.errors import UserError
 
-_MAX_LOST = 0.5  # share of a split above which a mended copy is something else than was meant
+_MAX_LOST = 0.5  # share of a split from which on a mended copy is something else than was meant
 
 
-def check_brief(folder: DataFolder) -> list[Finding]:
-    """What is wrong with a data set, errors first; of images only some heads are read.
+def check_brief(folder: DataFolder) -> tuple[DataFolder, list[Finding]]:
+    """What to train on, and what is wrong with the data, errors first; only some heads are read.
 
-    What can be trained on in spite of errors is `mend(DataCheck(folder, reading="heads"))`.
+    Where there are errors, that is a mended copy.
 
-    Raises UserError, in one line, where mending does not help: a split is empty, or would lose most
+    Raises UserError, in one line, where mending does not help: a split is empty, or would lose half
     of its images or annotations.
     """
     check = DataCheck(folder, reading="heads")
@@ -23,18 +23,19 @@ def check_brief(folder: DataFolder) -> list[Finding]:
             source = folder.splits[finding.split].source
             what = finding.examples[0].what
             raise UserError(f"{source}: {what}: label images, or leave this split out")
-    if check.has_errors:
-        _refuse_great_loss(check)
-    return check.findings
-
-
-def _refuse_great_loss(check: DataCheck) -> None:
+    if not check.has_errors:
+        return folder, check.findings
     mended = mend(check)
+    _refuse_great_loss(check, mended)
+    return mended, check.findings
+
+
+def _refuse_great_loss(check: DataCheck, mended: DataFolder) -> None:
     for name, split in check.folder.splits.items():
         left = mended.splits[name].coco if name in mended.splits else {}
         for level in ("images", "annotations"):
             before, after = len(split.coco[level]), len(left.get(level, ()))
-            if before - after > _MAX_LOST * before:
+            if before - after >= max(_MAX_LOST * before, 1):
                 errors = [
                     one for one in check.findings if one.severity == "error" and one.split == name
                 ]

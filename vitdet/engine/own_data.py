@@ -5,13 +5,13 @@ import json
 import logging
 import os
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mmengine.logging import print_log
 
-from vitdet.data_check.check import DataCheck
-from vitdet.data_check.mend import mend
+from vitdet.data_check import Finding, check_brief
 from vitdet.data_check.summary import finding_lines
 from vitdet.datasets.formats.data_folder import CocoSplit, DataFolder
 from vitdet.datasets.formats.recognise import read_folder
@@ -44,12 +44,15 @@ def own_data(folder: str | Path) -> OwnData:
     What would spoil a training is mended, as `vitdet check-data --fix` does, and said.
 
     Raises:
-        UserError: see `read_folder`; or there is nothing to train on.
+        UserError: see `read_folder` and `check_brief`; or there is nothing to train on.
     """
-    check = DataCheck(read_folder(folder), reading="heads")
-    data = _mended(check)
+    folder = read_folder(folder)
+    for note in folder.notes:
+        print_log(f"{folder.root}: {note}", logger="current", level=logging.WARNING)
+    data, findings = check_brief(folder)
+    _tell(folder, findings, is_mended=data is not folder)
     train, val = _train_and_val(data)
-    is_ready = data is check.folder and data.format == "COCO" and len(data.splits) > 1
+    is_ready = data is folder and data.format == "COCO" and len(data.splits) > 1
     files = (train.source, val.source) if is_ready else _written(data.root, train, val)
     print_log(
         f"{data.root} holds {data.format} labels: {len(train.coco['images'])} images to train on, "
@@ -60,49 +63,25 @@ def own_data(folder: str | Path) -> OwnData:
     return OwnData(files[0], train.image_root, files[1], val.image_root, has_masks)
 
 
-def _mended(check: DataCheck) -> DataFolder:
-    """The data as they are, or mended where something would spoil a training; says what it is.
-
-    Raises UserError if no more than half of the training images would be left, or no object.
-    """
-    folder = check.folder
-    for note in folder.notes:
-        print_log(f"{folder.root}: {note}", logger="current", level=logging.WARNING)
-    findings = [finding for finding in check.findings if finding.severity != "note"]
-    if not findings:
-        return folder
-    data = mend(check) if check.has_errors else folder
-    before, after = (_training_split(one) for one in (folder, data))
-    num_images, num_left = len(before.coco["images"]), len(after.coco["images"])
-    if num_left <= num_images / 2 or not after.coco["annotations"]:
-        worst, example = findings[0], findings[0].examples[0]
-        raise UserError(
-            f"{folder.root} leaves {num_left} of {num_images} images to train on: {worst.kind} "
-            f"({worst.count}), first {example.file} {example.id}: {example.what}; "
-            f"`vitdet check-data {folder.root}` lists all"
-        )
-    done = "trained on as they are" if data is folder else "mended for this run, there unchanged"
-    told = [
-        f"{folder.root} has faults, {done}; `vitdet check-data {folder.root}` says more:",
-        *finding_lines(findings),
-    ]
-    print_log("\n".join(told), logger="current", level=logging.WARNING)
-    return data
+def _tell(folder: DataFolder, findings: Sequence[Finding], *, is_mended: bool) -> None:
+    findings = [finding for finding in findings if finding.severity != "note"]
+    if findings:
+        done = "mended for this run, there unchanged" if is_mended else "trained on as they are"
+        told = [
+            f"{folder.root} has faults, {done}; `vitdet check-data {folder.root}` says more:",
+            *finding_lines(findings),
+        ]
+        print_log("\n".join(told), logger="current", level=logging.WARNING)
 
 
 def _train_and_val(data: DataFolder) -> tuple[CocoSplit, CocoSplit]:
-    train = _training_split(data)
-    val = data.splits.get("val") or data.splits.get("test")
-    return (train, val) if val is not None else _divided(data.root, train)
-
-
-def _training_split(data: DataFolder) -> CocoSplit:
     train = data.splits.get("train") or data.splits.get("all")
     if train is None:
         raise UserError(
             f"{data.root} has no images to train on, only those of {' and '.join(data.splits)}"
         )
-    return train
+    val = data.splits.get("val") or data.splits.get("test")
+    return (train, val) if val is not None else _divided(data.root, train)
 
 
 def _divided(root: Path, whole: CocoSplit) -> tuple[CocoSplit, CocoSplit]:
