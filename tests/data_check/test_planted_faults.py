@@ -22,7 +22,7 @@ from tests.data_check.clean_folder import (
 from vitdet.data_check.faults import FAULTS
 from vitdet.data_check.mend import mend
 from vitdet.data_check.mended_folder import write_mended
-from vitdet.datasets.coco_files import find_coco
+from vitdet.datasets.formats.recognise import read_folder
 
 NAN = float("nan")
 LAST = 43  # id of the last annotation of train
@@ -502,5 +502,5 @@ def test_found_and_mended(planted: Planted, clean: Path, tmp_path: Path) -> None
     write_mended(mend(found), tmp_path / "mended")
     again = check(tmp_path / "mended")
     assert not again.has_errors, again.findings
-    assert find_coco(tmp_path / "mended")
+    assert read_folder(tmp_path / "mended").format == "COCO"
     assert {path: path.read_bytes() for path in root.rglob("*") if path.is_file()} == before
