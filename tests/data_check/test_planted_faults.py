@@ -20,7 +20,7 @@ from tests.data_check.planting import PLANTED, Planted
 from vitdet.data_check.faults import FAULTS
 from vitdet.data_check.mend import mend
 from vitdet.data_check.mended_folder import write_mended
-from vitdet.datasets.coco_files import find_coco
+from vitdet.datasets.formats.recognise import read_folder
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +57,7 @@ def test_found_and_mended(planted: Planted, clean: Path, tmp_path: Path) -> None
     write_mended(mend(found), tmp_path / "mended")
     again = check(tmp_path / "mended")
     assert not again.has_errors, again.findings
-    assert find_coco(tmp_path / "mended")
+    assert read_folder(tmp_path / "mended").format == "COCO"
     assert {path: path.read_bytes() for path in root.rglob("*") if path.is_file()} == before
 
 

@@ -207,6 +207,7 @@ class TestDataYaml:
         folder = self.folder(tmp_path, "train: train.txt\nval: val.txt\nnames: {0: cat}")
         (folder / "train.txt").write_text("./images/train/1.png\n/home/me/images/extra/4.png\n")
         (folder / "val.txt").write_text("images\\val\\3.png\r\n")
+        (folder / "interval.txt").write_text("images/train/2.png")
         assert self.names(read_folder(folder)) == {"train": ["1", "4"], "val": ["3"]}
 
     def test_one_folder_may_be_both_splits(self, tmp_path):

@@ -1,6 +1,5 @@
 """What lies beside YOLO's labels: class names and splits, in a `data.yaml` or darknet's files."""
 
-import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -8,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from vitdet.datasets.formats.class_names import check_distinct, one_list, read_class_lists
-from vitdet.datasets.formats.file_names import is_image, stem_of
+from vitdet.datasets.formats.file_names import is_image, path_parts, stem_of
 from vitdet.datasets.formats.folder_tree import FolderTree
 from vitdet.datasets.formats.labelled_image import LabelledImage
 from vitdet.datasets.formats.untrusted_files import BrokenLabelError, read_lines, read_yaml
@@ -140,8 +139,8 @@ def _places(dataset: YoloDataset, tree: FolderTree, name: str, base: str, place:
     """Folder or files that `place` means. Paths of other computers are found by their end."""
     if place.lower().endswith(".txt"):
         files = {*tree.with_suffix(".txt"), *(p.name for p in tree.root.glob("*.txt"))}
-        ends = [text for text in files if text.endswith(os.path.basename(place))]
-        return _read_list(dataset, tree, min(ends, key=len)) if ends else []
+        called = [text for text in files if path_parts(text)[-1] == path_parts(place)[-1]]
+        return _read_list(dataset, tree, min(called, key=len)) if called else []
     for text in (f"{base}/{place}", place):
         folder = tree.folder_by_name(text, near=name)
         if folder is not None:
