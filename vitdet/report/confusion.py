@@ -5,7 +5,7 @@ from html import escape
 
 import numpy as np
 
-from vitdet.report.page import section
+from vitdet.visualization.page import section
 
 _MAX_CLASSES = 25  # more do not fit a page; then the most confused ones are shown
 _MAX_PAIRS = 10

@@ -3,8 +3,8 @@
 import re
 
 from vitdet.report.chart import line_chart
-from vitdet.report.page import figure, section
 from vitdet.report.scalars import Curve, Scalars, curve
+from vitdet.visualization.page import figure, section
 
 _NAMES = {
     "coco/bbox_mAP": "box AP",

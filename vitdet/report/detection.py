@@ -18,8 +18,8 @@ from vitdet.report.matching import (
     confusion_matrix,
     match_images,
 )
-from vitdet.report.page import decimal, figure, section, table
 from vitdet.visualization.colours import class_colour
+from vitdet.visualization.page import decimal, figure, section, table
 
 _STATS = (
     *("AP", "AP50", "AP75", "AP small", "AP medium", "AP large"),

@@ -10,9 +10,9 @@ from vitdet.datasets.images import image_of, read_image
 from vitdet.evaluation.coco_record import SHOWN_SCORE
 from vitdet.evaluation.rle import decode_masks
 from vitdet.report.matching import BADLY_PLACED, FAULTS, TWICE, WRONG_CLASS, ImageMatch
-from vitdet.report.page import figure, picture, section
 from vitdet.visualization.draw import draw_instances
 from vitdet.visualization.ground_truth import draw_ground_truth
+from vitdet.visualization.page import figure, picture, section
 
 _SIDE = 480  # pixels of a drawing's longer side
 

@@ -18,9 +18,9 @@ from vitdet.evaluation.iou_metric import IoURecord
 from vitdet.report.curves import curves_section, main_scores
 from vitdet.report.detection import detection_sections
 from vitdet.report.examples import examples_section
-from vitdet.report.page import decimal, page, picture, section, table, tiles
 from vitdet.report.scalars import read_scalars
 from vitdet.report.semantic import semantic_sections
+from vitdet.visualization.page import decimal, page, picture, section, table, tiles
 
 REPORT = "report.html"
 _PACKAGES = ("torch", "torchvision", "mmengine", "mmcv-lite", "mmdet", "mmsegmentation", "numpy")

@@ -6,7 +6,7 @@ import numpy as np
 
 from vitdet.evaluation.iou_metric import IoURecord
 from vitdet.report.confusion import confusion_section
-from vitdet.report.page import decimal, section, table
+from vitdet.visualization.page import decimal, section, table
 
 
 def semantic_sections(record: IoURecord) -> list[str]:

@@ -27,7 +27,7 @@ section { margin-top: 20px; padding: 18px 20px; background: #fff; border: 1px so
 .tile b { display: block; font-size: 22px; font-variant-numeric: tabular-nums; }
 .grid { display: grid; gap: 14px; grid-template-columns: repeat(auto-fill, minmax(340px, 1fr)); }
 .grid.wide { grid-template-columns: repeat(auto-fill, minmax(min(100%, 640px), 1fr)); }
-.grid.small { grid-template-columns: repeat(auto-fill, minmax(180px, 1fr)); }
+.grid.small { grid-template-columns: repeat(auto-fill, minmax(150px, 1fr)); }
 figure { margin: 0; min-width: 0; }
 figcaption { font-size: 13px; color: var(--soft); overflow-wrap: anywhere; }
 img, svg { display: block; max-width: 100%; height: auto; }
@@ -50,7 +50,8 @@ th:first-child, td:first-child { text-align: left; }
 pre { margin: 8px 0 0; padding: 12px; overflow: auto; max-height: 520px; background: var(--back);
   border-radius: 6px; font-size: 12.5px; line-height: 1.4; }
 summary { cursor: pointer; color: var(--accent); }
-@media (max-width: 460px) { .grid { grid-template-columns: 1fr; } section { padding: 14px 12px; } }
+@media (max-width: 460px) { .grid:not(.small) { grid-template-columns: 1fr; }
+  section { padding: 14px 12px; } }
 @media print { body { background: #fff; } .scroll, pre { max-height: none; } }
 """
 
