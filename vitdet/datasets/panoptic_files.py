@@ -58,8 +58,8 @@ def find_panoptic(root: str | Path) -> tuple[PanopticSplit, PanopticSplit]:
     """Find the train and val split under `root`; where there is no val, it is train.
 
     Known are COCO's `annotations/panoptic_{train,val}*.json`, and the same in `panoptic/` or in
-    `root` itself. The PNGs lie in a folder of the json's name beside it, images as `find_coco`
-    expects them.
+    `root` itself. The PNGs lie in a folder of the json's name beside it, images where COCO has
+    them.
 
     Raises UserError if there are no annotations, or none of their images or PNGs is found.
     """
