@@ -103,7 +103,7 @@ ATTACKS = [
 
 
 @pytest.mark.parametrize("kind", [MODEL, TRANSFORM], ids=lambda kind: kind.name)
-@pytest.mark.parametrize("attack", ATTACKS, ids=str)
+@pytest.mark.parametrize("attack", ATTACKS, ids=range(len(ATTACKS)))
 def test_attacks_are_refused_wherever_they_hide(tmp_path, monkeypatch, attack, kind):
     marker = tmp_path / "ran"
     (tmp_path / "planted_module.py").write_text("open('ran', 'w')")
