@@ -118,7 +118,7 @@ def test_generated_shapes_are_such_a_folder(
 
     made = shapes_semantic.ensure_shapes
     monkeypatch.setattr(
-        shapes_semantic, "ensure_shapes", lambda root: made(root, num_train=3, num_val=1)
+        shapes_semantic, "ensure_shapes", lambda root, num_train: made(root, num_train=3, num_val=1)
     )
     ShapesSemantic.prepare(tmp_path / "shapes")
     dataset = ShapesSemantic(str(tmp_path / "shapes"), PREFIX, pipeline=PIPELINE)

@@ -48,7 +48,12 @@ SIDES = {
 
 
 @pytest.mark.parametrize("name", SIDES)
-def test_augmented_training_images(name: str, data: Path) -> None:  # noqa: F811
+def test_augmented_training_images(
+    name: str,
+    data: Path,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("vitdet.engine.config.images_made_for", lambda config: None)
     shortest, longest, limit = SIDES[name]
     config = load_config(name, data=data)
     with DefaultScope.overwrite_default_scope("mmdet"):

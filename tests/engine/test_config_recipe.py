@@ -47,6 +47,17 @@ def test_as_many_images_as_the_recipe_was_made_for_change_nothing(small_images: 
     assert config.train_cfg.to_dict() == before
 
 
+def test_a_config_of_ones_own_is_taken_at_its_word(small_images: Path, tmp_path: Path) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text(
+        "from mmengine.config import read_base\n"
+        "with read_base():\n    from vitdet.configs.swin_maskrcnn_coco import *\n"
+        "train_cfg.update(max_epochs=3)\n"
+    )
+    config = load_config(path, data=small_images)
+    assert config.train_cfg.max_epochs == 3 and config.param_scheduler[0].end == 1000
+
+
 def test_recipes_for_their_own_data_are_left_alone(small_images: Path) -> None:
     config = load_config("swin_maskrcnn_shapes", data=small_images)
     assert images_made_for(config) is None

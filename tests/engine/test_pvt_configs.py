@@ -46,7 +46,8 @@ def sample(size: int) -> DetDataSample:
     return DetDataSample(gt_instances=instances, metainfo=info)
 
 
-def test_recipes_are_the_published_ones(data: Path) -> None:
+def test_recipes_are_the_published_ones(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vitdet.engine.config.images_made_for", lambda config: None)
     rates = {"retinanet": 1e-4, "maskrcnn": 2e-4}
     for family in ("pvt", "pvtv2"):
         for detector, rate in rates.items():

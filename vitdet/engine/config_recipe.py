@@ -14,6 +14,7 @@ from mmengine.logging import print_log
 
 from vitdet.datasets.coco_files import read_coco
 from vitdet.engine.config_coco import annotation_file
+from vitdet.engine.config_file import shipped_configs
 from vitdet.engine.config_image_size import fit_image_size
 from vitdet.engine.config_parts import datasets_of
 
@@ -35,7 +36,12 @@ _PUBLISHED_SIZES = {
 
 
 def images_made_for(config: Config) -> int | None:
-    """How many images the config's recipe is made for; None where it belongs to its own data."""
+    """How many images the config's recipe is made for; None where it belongs to its own data.
+
+    None too for a config that does not ship with vitdet: what its author wrote is meant.
+    """
+    if Path(config.filename).resolve().parent != shipped_configs().resolve():
+        return None
     for part, node in datasets_of(config):
         if part == "train":
             files = (node.get("ann_file"), (node.get("data_prefix") or {}).get("img_path"))
