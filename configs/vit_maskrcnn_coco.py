@@ -96,5 +96,5 @@ param_scheduler = [
     dict(type=LinearLR, start_factor=0.001, by_epoch=False, begin=0, end=250),
     dict(type=MultiStepLR, by_epoch=True, begin=0, end=100, milestones=[89, 96], gamma=0.1),
 ]
-# Used with --auto-scale-lr only: the learning rate above belongs to 8 GPUs of 8 images.
+# Used with --auto-scale-lr and --data: the learning rate above belongs to 8 GPUs of 8 images.
 auto_scale_lr.update(base_batch_size=64)

@@ -1,7 +1,7 @@
 """Fit a recipe that was made for COCO or ADE20K to a data set of another size.
 
-Twelve epochs of COCO are 90,000 steps; twelve epochs of 300 photos are fewer than the warm-up takes
-from, and the learning rate belongs to sixteen images a step.
+Twelve epochs of COCO are 90,000 steps; twelve epochs of 300 photos hardly outlast the warm-up, and
+the learning rate belongs to sixteen images a step.
 """
 
 import math
@@ -25,7 +25,6 @@ _MAX_EPOCHS = 100
 _MIN_STEPS = 4_000
 _NUM_EVALUATIONS = 20
 _WARM_UP_SHARE = 0.1
-
 
 # Images of the data sets that recipes are made for, by what names their training data.
 _PUBLISHED_SIZES = {
@@ -64,12 +63,13 @@ def fit_recipe(config: Config, *, made_for: int) -> None:
     if node.get("ann_file"):
         images = read_coco(annotation_file(node))["images"]
         num_images = len(images)
-        fit_image_size(config, [(image["width"], image["height"]) for image in images])
     else:
         folder = Path(node["data_root"]) / node["data_prefix"]["img_path"]
         num_images = sum(len(files) for _, _, files in os.walk(folder))
+        images = []  # label maps have their crops, whatever the size of a photo
     if num_images >= made_for:
         return
+    fit_image_size(config, [(image["width"], image["height"]) for image in images])
     train_cfg, loader = config["train_cfg"], config["train_dataloader"]
     if "max_epochs" in train_cfg:
         key, unit = "max_epochs", "epochs"

@@ -52,6 +52,11 @@ def train(
     if amp:
         use_amp(config, device)
     if auto_batch:
+        if launcher != "none":
+            raise UserError(
+                "--auto-batch tries on one device: find the number with one process, then set "
+                "--cfg-options train_dataloader.batch_size=N"
+            )
         set_batch_size(config, device)
     runner = _build_runner(config, folder, device, launcher)
     evaluation = KeepEvaluation()

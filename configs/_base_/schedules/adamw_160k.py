@@ -22,5 +22,5 @@ param_scheduler = [
     dict(type=LinearLR, start_factor=1e-6, by_epoch=False, begin=0, end=1500),
     dict(type=PolyLR, eta_min=0.0, power=1.0, by_epoch=False, begin=1500, end=160_000),
 ]
-# Used with --auto-scale-lr only: the learning rate above belongs to 8 GPUs of 2 images.
+# Used with --auto-scale-lr and --data: the learning rate above belongs to 8 GPUs of 2 images.
 auto_scale_lr = dict(enable=False, base_batch_size=16)

@@ -27,5 +27,5 @@ param_scheduler = [
     dict(type=LinearLR, start_factor=0.001, by_epoch=False, begin=0, end=1000),
     dict(type=MultiStepLR, by_epoch=True, begin=0, end=12, milestones=[8, 11], gamma=0.1),
 ]
-# Used with --auto-scale-lr only: the learning rate above belongs to 8 GPUs of 2 images.
+# Used with --auto-scale-lr and --data: the learning rate above belongs to 8 GPUs of 2 images.
 auto_scale_lr = dict(enable=False, base_batch_size=16)

@@ -16,5 +16,5 @@ optim_wrapper = dict(type=OptimWrapper, optimizer=dict(type=AdamW, lr=2e-4, weig
 param_scheduler = [
     dict(type=PolyLR, eta_min=0.0, power=0.9, by_epoch=False, begin=0, end=40_000),
 ]
-# Used with --auto-scale-lr only: the learning rate above belongs to 8 GPUs of 4 images.
+# Used with --auto-scale-lr and --data: the learning rate above belongs to 8 GPUs of 4 images.
 auto_scale_lr = dict(enable=False, base_batch_size=32)

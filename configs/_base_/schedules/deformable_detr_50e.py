@@ -16,5 +16,5 @@ optim_wrapper["paramwise_cfg"]["custom_keys"].update(
     sampling_offsets=dict(lr_mult=0.1), reference_points=dict(lr_mult=0.1)
 )
 param_scheduler[0].update(end=50, milestones=[40])
-# Used with --auto-scale-lr only: the learning rate above belongs to 16 GPUs of 2 images.
+# Used with --auto-scale-lr and --data: the learning rate above belongs to 16 GPUs of 2 images.
 auto_scale_lr.update(base_batch_size=32)

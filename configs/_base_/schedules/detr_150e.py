@@ -21,5 +21,5 @@ optim_wrapper = dict(
 param_scheduler = [
     dict(type=MultiStepLR, by_epoch=True, begin=0, end=150, milestones=[100], gamma=0.1)
 ]
-# Used with --auto-scale-lr only: the learning rate above belongs to 8 GPUs of 2 images.
+# Used with --auto-scale-lr and --data: the learning rate above belongs to 8 GPUs of 2 images.
 auto_scale_lr = dict(enable=False, base_batch_size=16)

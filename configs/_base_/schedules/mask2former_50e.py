@@ -36,5 +36,5 @@ optim_wrapper = dict(
 param_scheduler = [
     dict(type=MultiStepLR, by_epoch=True, begin=0, end=50, milestones=[44, 48], gamma=0.1)
 ]
-# Used with --auto-scale-lr only: the learning rate above belongs to 8 GPUs of 2 images.
+# Used with --auto-scale-lr and --data: the learning rate above belongs to 8 GPUs of 2 images.
 auto_scale_lr = dict(enable=False, base_batch_size=16)

@@ -26,5 +26,5 @@ optim_wrapper = dict(
     ),
 )
 param_scheduler = [dict(type=CosineAnnealingLR, by_epoch=True, T_max=150, eta_min=1e-7)]
-# Used with --auto-scale-lr only: the learning rate above belongs to 8 GPUs of one image.
+# Used with --auto-scale-lr and --data: the learning rate above belongs to 8 GPUs of one image.
 auto_scale_lr = dict(enable=False, base_batch_size=8)
