@@ -10,6 +10,7 @@ from vitdet.datasets.coco_files import read_coco
 from vitdet.datasets.formats.data_folder import CocoSplit, DataFolder
 from vitdet.engine.config_coco import annotation_file, image_folder
 from vitdet.engine.config_parts import datasets_of
+from vitdet.engine.config_semantic import label_folder
 from vitdet.engine.config_types import class_of
 from vitdet.engine.data_findings import findings_file, keep_findings, tell_findings
 
@@ -37,9 +38,14 @@ def check_training_data(config: Config) -> None:
 
 def findings_about(config: Config) -> str:
     """The section of a page about a config's training data; empty where nothing is known."""
-    node = _coco_nodes(config).get("train")
-    file = findings_file(annotation_file(node)) if node is not None else None
-    return file.read_text(encoding="utf-8") if file is not None and file.is_file() else ""
+    for part, node in datasets_of(config):
+        labels = label_folder(node)
+        if labels is None and node.get("ann_file"):
+            labels = annotation_file(node)
+        if part == "train" and labels is not None and labels.exists():
+            file = findings_file(labels)
+            return file.read_text(encoding="utf-8") if file.is_file() else ""
+    return ""
 
 
 def _coco_nodes(config: Config) -> dict[str, Any]:
