@@ -1,7 +1,6 @@
 """The check before a training: in seconds, and only what a training cannot live with stops it."""
 
 from vitdet.data_check.check import DataCheck
-from vitdet.data_check.finding import Finding
 from vitdet.data_check.mend import EMPTY, mend
 from vitdet.datasets.formats.data_folder import DataFolder
 from vitdet.errors import UserError
@@ -9,8 +8,8 @@ from vitdet.errors import UserError
 _MAX_LOST = 0.5  # share of a split from which on a mended copy is something else than was meant
 
 
-def check_brief(folder: DataFolder) -> tuple[DataFolder, list[Finding]]:
-    """What to train on, and what is wrong with the data, errors first; only some heads are read.
+def check_brief(folder: DataFolder) -> tuple[DataFolder, DataCheck]:
+    """What to train on, and what was found of the data, for which only some heads are read.
 
     Where there are errors, that is a mended copy.
 
@@ -24,10 +23,10 @@ def check_brief(folder: DataFolder) -> tuple[DataFolder, list[Finding]]:
             what = finding.examples[0].what
             raise UserError(f"{source}: {what}: label images, or leave this split out")
     if not check.has_errors:
-        return folder, check.findings
+        return folder, check
     mended = mend(check)
     _refuse_great_loss(check, mended)
-    return mended, check.findings
+    return mended, check
 
 
 def _refuse_great_loss(check: DataCheck, mended: DataFolder) -> None:
