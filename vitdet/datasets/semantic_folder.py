@@ -65,8 +65,8 @@ def find_semantic(root: str | Path) -> SemanticSplits:
     if train is None:
         raise UserError(
             f"no images with masks in {root}: looked for images/train with masks/train, "
-            f"annotations/training, train/images with train/masks, train with trainannot, images with "
-            f"masks; found {listing(root)}"
+            f"annotations/training, train/images with train/masks, train with trainannot, images "
+            f"with masks; found {listing(root)}"
         )
     val = _find_split(root, _VAL_NAMES, _LAYOUTS)
     if val is None:
