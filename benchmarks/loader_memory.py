@@ -51,8 +51,9 @@ dataset = Runner.build_dataloader(node, seed=0).dataset
 figures |= {"loaded": pss(), "loaded, peak": peak()}
 dataset.pipeline = lambda info: len(info["instances"])
 for workers in (0, 2, 8):
+    options = dict(batch_size=64, shuffle=True, collate_fn=sum)
     loader = DataLoader(
-        dataset, 64, shuffle=True, num_workers=workers, collate_fn=sum, persistent_workers=workers > 0
+        dataset, num_workers=workers, persistent_workers=workers > 0, **options
     )
     instances = sum(loader)
     figures[f"{workers} workers"] = pss()

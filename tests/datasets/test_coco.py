@@ -37,8 +37,9 @@ def test_items_are_the_same_packed_and_not(ann_file):
     assert packed.get_data_info(-1) == plain.get_data_info(127)
 
 
-def test_a_dataset_of_which_nothing_is_left_has_no_items(ann_file):
-    assert len(CocoDataset(ann_file=ann_file, filter_cfg=dict(min_size=10_000), pipeline=[])) == 0
+def test_a_filter_that_leaves_nothing_is_refused(ann_file):
+    with pytest.raises(UserError, match=r"filter_cfg={'min_size': 10000} leaves none of its 128"):
+        CocoDataset(ann_file=ann_file, filter_cfg=dict(min_size=10_000), pipeline=[])
 
 
 def test_label_is_the_place_in_classes(ann_file):

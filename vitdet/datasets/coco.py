@@ -11,6 +11,7 @@ from mmdet.datasets import CocoDataset as MMDetCocoDataset
 from vitdet.datasets.coco_files import class_ids, read_coco
 from vitdet.datasets.freed_memory import return_freed_memory
 from vitdet.datasets.packed_instances import pack_instances, unpack_instances
+from vitdet.errors import UserError
 from vitdet.registry import DATASETS
 
 
@@ -55,12 +56,16 @@ class CocoDataset(MMDetCocoDataset):
             for image in content["images"]
         ]
 
-    def full_init(self) -> None:
-        """Read, filter and pack the list; what only that took memory for is given back."""
-        if not self._fully_initialized:
-            super().full_init()
-            self.cat_img_map.clear()  # a number for each object, of no use after the filter
-            return_freed_memory()
+    def filter_data(self) -> list[dict[str, Any]]:
+        """The items that `filter_cfg` leaves. Raises UserError if there are none."""
+        kept = super().filter_data()
+        if not kept:
+            raise UserError(
+                f"{self.ann_file}: filter_cfg={dict(self.filter_cfg or {})} leaves none of its "
+                f"{len(self.data_list)} images; set filter_cfg=None in the config to keep all"
+            )
+        self.cat_img_map.clear()  # a number for each object, of no further use
+        return kept
 
     def _serialize_data(self) -> tuple[np.ndarray, np.ndarray]:
         """Bytes of all items, and where each ends; items are given up as they are packed."""
@@ -70,6 +75,7 @@ class CocoDataset(MMDetCocoDataset):
             packed += pickle.dumps({**info, "instances": pack_instances(info["instances"])}, 5)
             ends.append(len(packed))
         self.data_list.clear()
+        return_freed_memory()
         return np.frombuffer(packed, dtype=np.uint8), np.array(ends)
 
     def get_data_info(self, idx: int) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from mmengine.evaluator import BaseMetric
 from mmengine.logging import MMLogger
 
 from vitdet.datasets.coco_files import class_ids, read_coco
+from vitdet.datasets.freed_memory import return_freed_memory
 from vitdet.errors import UserError
 from vitdet.evaluation.coco_record import CocoRecord, found_objects
 from vitdet.evaluation.coco_scores import Backend, IoUScores, IoUType, evaluate_coco
@@ -70,6 +71,8 @@ class CocoMetric(BaseMetric):
         if not format_only and not content["annotations"]:
             raise UserError(f"{ann_file} has no annotations: there is nothing to evaluate against")
         self._ground_truth = PackedTruth(content)
+        del content
+        return_freed_memory()  # before loader workers are forked
 
     @property
     def dataset_meta(self) -> dict | None:
