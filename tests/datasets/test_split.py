@@ -56,3 +56,8 @@ def test_images_of_one_group_stay_together() -> None:
 def test_images_each_alone_are_split_as_without_groups() -> None:
     labels = [["a", "b"], ["b"], [], ["a"], ["b", "b"], ["a"], [], ["c"], ["c"], ["a"]]
     assert split_images(labels, groups="abcdefghij") == split_images(labels)
+
+
+def test_of_one_group_only_each_image_is_dealt_alone() -> None:
+    labels = [["a"], ["a"], ["a"], ["b"], ["b"]]
+    assert split_images(labels, groups=[0] * 5) == split_images(labels)

@@ -22,14 +22,16 @@ def split_images(
     Args:
         labels: the classes of the instances of each image; empty for an image without any.
         groups: a name for each image; those of one name, such as copies of a picture, stay
-            together, and are dealt as one. By default each is alone.
+            together, and are dealt as one, unless all have one name. By default each is alone.
 
     Returns:
         The numbers of the training and of the validation images, ascending; neither is empty where
-        there are two groups or more.
+        there are two images or more.
     """
+    if groups is None or len(set(groups)) == 1:
+        groups = range(len(labels))
     members: dict[Hashable, list[int]] = {}
-    for number, group in enumerate(range(len(labels)) if groups is None else groups):
+    for number, group in enumerate(groups):
         members.setdefault(group, []).append(number)
     together = list(members.values())
     parts = _deal(
