@@ -130,5 +130,5 @@ def _classes(check: DataCheck) -> str:
     for row in sorted(order[objects[order] > 0].tolist()):
         drawn = _pictures(class_samples(columns, row, limit=_SAMPLES_PER_CLASS))
         parts.append(f"<h3>{escape(str(columns.categories[row].get('name')))}</h3>{drawn}")
-    note = f"Samples are of {columns.split.name}."
+    note = f"Samples are of {columns.split.name}." if len(check.splits) > 1 else ""
     return section("Classes", *parts, note=note)
