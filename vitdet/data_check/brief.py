@@ -9,14 +9,14 @@ _MAX_LOST = 0.5  # share of a split from which on a mended copy is something els
 
 
 def check_brief(folder: DataFolder) -> tuple[DataFolder, DataCheck]:
-    """What to train on, and what was found of the data, for which only some heads are read.
+    """What to train on, and what was found of the data; of many images only some heads are read.
 
     Where there are errors, that is a mended copy.
 
     Raises UserError, in one line, where mending does not help: a split is empty, or would lose half
     of its images or annotations.
     """
-    check = DataCheck(folder, reading="heads")
+    check = DataCheck(folder, reading="brief")
     for finding in check.findings:
         if finding.kind in EMPTY:
             source = folder.splits[finding.split].source

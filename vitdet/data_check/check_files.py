@@ -18,9 +18,10 @@ from vitdet.data_check.label_frame import resized_images
 from vitdet.datasets.formats.file_names import leads_outside
 from vitdet.datasets.images import IMAGE_SUFFIXES
 
-Reading = Literal["names", "heads", "pixels"]
+Reading = Literal["names", "brief", "pixels"]
 
-_MAX_HEADS = 2000  # files whose heads are read before a training, drawn at random
+# In brief: of so many files the pixels are read; of more the heads of some, drawn at random.
+_MAX_WHOLE, _MAX_HEADS = 1000, 2000
 
 
 class ImageFiles:
@@ -48,9 +49,10 @@ class ImageFiles:
             return
         lengths = {path: self._length(path) for path in named}
         present = sorted(path for path, length in lengths.items() if length >= 0)
-        is_sample = reading == "heads" and len(present) > _MAX_HEADS
+        is_sample = reading == "brief" and len(present) > _MAX_HEADS
         chosen = sorted(random.Random(0).sample(present, _MAX_HEADS)) if is_sample else present
-        self.read |= read_image_files(chosen, lengths, is_whole=reading == "pixels")
+        is_whole = reading == "pixels" or (reading == "brief" and len(chosen) <= _MAX_WHOLE)
+        self.read |= read_image_files(chosen, lengths, is_whole=is_whole)
         if is_sample and any(self._odd_sizes(columns) for columns in splits.values()):
             rest = [path for path in present if path not in self.read]
             self.read |= read_image_files(rest, lengths, is_whole=False)

@@ -30,7 +30,7 @@ def check_training_data(config: Config) -> None:
         for source in [annotation_file(node)]
     }
     source = splits["train"].source
-    check = DataCheck(DataFolder(source.parent, "COCO", splits), reading="heads")
+    check = DataCheck(DataFolder(source.parent, "COCO", splits), reading="brief")
     done = "trained on as they are"
     tell_findings(check, done=done)
     keep_findings(source, check, done=done)
