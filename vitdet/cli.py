@@ -182,9 +182,16 @@ def _add_zoo(commands: Any) -> None:
     _add_train(actions)
 
 
-def _add_config_arguments(parser: argparse.ArgumentParser) -> None:
-    from mmengine.config import DictAction
+class _ConfigOptions(argparse.Action):
+    """mmengine's `DictAction`, which brings torch along, imported when there are options."""
 
+    def __call__(self, parser: Any, namespace: Any, values: Any, option: str | None = None) -> None:
+        from mmengine.config import DictAction
+
+        DictAction(self.option_strings, self.dest, nargs="+")(parser, namespace, values, option)
+
+
+def _add_config_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--data",
         metavar="DIR",
@@ -199,7 +206,7 @@ def _add_config_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--cfg-options",
         nargs="+",
-        action=DictAction,
+        action=_ConfigOptions,
         default={},
         metavar="K=V",
         help="override values of the config, such as model.backbone.arch=small",

@@ -30,10 +30,41 @@ WEIGHT_INITIALIZERS = Registry(
     scope="vitdet",
     locations=["vitdet.checkpoints.pretrained"],
 )
-DATASETS = Registry("dataset", parent=_DATASETS, scope="vitdet", locations=["vitdet.datasets"])
-METRICS = Registry("metric", parent=_METRICS, scope="vitdet", locations=["vitdet.evaluation"])
+DATASETS = Registry(
+    "dataset",
+    parent=_DATASETS,
+    scope="vitdet",
+    locations=[
+        "vitdet.datasets.coco",
+        "vitdet.datasets.coco_panoptic",
+        "vitdet.datasets.image_folder",
+        "vitdet.datasets.semantic_folder",
+        "vitdet.datasets.shape_images",
+        "vitdet.datasets.shapes_dataset",
+        "vitdet.datasets.shapes_semantic",
+        "vitdet.datasets.torchvision_images",
+    ],
+)
+METRICS = Registry(
+    "metric",
+    parent=_METRICS,
+    scope="vitdet",
+    locations=[
+        "vitdet.evaluation.accuracy",
+        "vitdet.evaluation.coco_metric",
+        "vitdet.evaluation.coco_panoptic_metric",
+        "vitdet.evaluation.iou_metric",
+    ],
+)
 TRANSFORMS = Registry(
-    "transform", parent=_TRANSFORMS, scope="vitdet", locations=["vitdet.datasets"]
+    "transform",
+    parent=_TRANSFORMS,
+    scope="vitdet",
+    locations=[
+        "vitdet.datasets.coco_panoptic",
+        "vitdet.datasets.image_transforms",
+        "vitdet.datasets.label_files",
+    ],
 )
 OPTIM_WRAPPER_CONSTRUCTORS = Registry(
     "optimizer wrapper constructor",

@@ -12,8 +12,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from mmengine.logging import print_log
-
 from vitdet.errors import UserError
 
 VAL_NAMES = ("val", "valid", "validation")
@@ -33,6 +31,8 @@ _IMAGE_FOLDERS = ("images", "images/{}", "", "{}", "{}2017", "images/{}2017", "{
 
 def warn_of_no_val(root: Path, ann_file: Path) -> None:
     """Say that `ann_file`, of the training data under `root`, is what is evaluated on."""
+    from mmengine.logging import print_log  # imports torch, which a check of data does without
+
     print_log(
         f"{root} has no val annotations beside {ann_file.relative_to(root)}: the training images "
         "are evaluated on, which tells nothing about new images",
