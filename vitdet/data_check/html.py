@@ -32,7 +32,7 @@ def write_page(check: DataCheck, path: str | Path) -> None:
     content = page(f"data check: {check.folder.root.resolve().name}", _parts(check))
     try:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
-        Path(path).write_text(content, encoding="utf-8")
+        Path(path).write_text(content, encoding="utf-8", errors="backslashreplace")
     except OSError as error:
         raise UserError(f"{path} cannot be written: {error.strerror}") from None
 
