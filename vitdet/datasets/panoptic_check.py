@@ -18,6 +18,7 @@ from vitdet.datasets.panoptic_files import (
     read_panoptic,
     read_segment_ids,
 )
+from vitdet.datasets.untrusted_images import BrokenImageError, open_image
 from vitdet.errors import UserError
 
 _NUM_READ = 200  # PNGs that are looked into, evenly spread; more would take long
@@ -102,6 +103,13 @@ def _problem_of_png(folder: Path, task: tuple[dict[str, Any], tuple[int, int]]) 
     """What is wrong with the PNG of an annotation, whose image has the size (H, W), or None."""
     annotation, (height, width) = task
     path = folder / annotation["file_name"]
+    try:
+        with open_image(path) as image:  # its pixels take long, and may be any number
+            if sorted(image.size) != sorted((width, height)):
+                size = f"{image.width}x{image.height}"
+                return f"{path} is {size}, but its image {width}x{height}"
+    except (FileNotFoundError, BrokenImageError):
+        pass  # said below
     try:
         ids = read_segment_ids(path)
     except UserError as error:
