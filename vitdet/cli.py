@@ -5,6 +5,7 @@ ends with 130. Heavy imports wait until the arguments are known to be good.
 """
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -32,6 +33,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     _add_convert_data(commands)
     _add_zoo(commands)
     arguments = parser.parse_args(argv)
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a name in a label file may be no text of any
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         arguments.run(arguments)
     except UserError as error:
@@ -182,15 +185,6 @@ def _add_zoo(commands: Any) -> None:
     _add_train(actions)
 
 
-class _ConfigOptions(argparse.Action):
-    """mmengine's `DictAction`, which brings torch along, imported when there are options."""
-
-    def __call__(self, parser: Any, namespace: Any, values: Any, option: str | None = None) -> None:
-        from mmengine.config import DictAction
-
-        DictAction(self.option_strings, self.dest, nargs="+")(parser, namespace, values, option)
-
-
 def _add_config_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--data",
@@ -206,8 +200,8 @@ def _add_config_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--cfg-options",
         nargs="+",
-        action=_ConfigOptions,
-        default={},
+        action="extend",
+        default=[],
         metavar="K=V",
         help="override values of the config, such as model.backbone.arch=small",
     )
@@ -222,11 +216,12 @@ def _add_run_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _train(arguments: argparse.Namespace) -> None:
     from vitdet.engine import load_config, train
+    from vitdet.engine.option_values import parse_options
 
     config = load_config(
         arguments.config,
         data=arguments.data,
-        options=arguments.cfg_options,
+        options=parse_options(arguments.cfg_options),
         backbone=arguments.backbone,
     )
     train(
@@ -243,11 +238,12 @@ def _train(arguments: argparse.Namespace) -> None:
 
 def _test(arguments: argparse.Namespace) -> None:
     from vitdet.engine import load_config, test
+    from vitdet.engine.option_values import parse_options
 
     config = load_config(
         arguments.config,
         data=arguments.data,
-        options=arguments.cfg_options,
+        options=parse_options(arguments.cfg_options),
         backbone=arguments.backbone,
     )
     test(

@@ -40,7 +40,7 @@ def save_page(root: Path, parts: Iterable[str], path: str | Path) -> None:
     content = page(f"data check: {root.resolve().name}", parts)
     try:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
-        Path(path).write_text(content, encoding="utf-8")
+        Path(path).write_text(content, encoding="utf-8", errors="backslashreplace")
     except OSError as error:
         raise UserError(f"{path} cannot be written: {error.strerror}") from None
 
