@@ -16,6 +16,7 @@ def raised(error: Exception, cause: Exception | None = None) -> Exception:
         ModuleNotFoundError("No module named 'detectron2'", name="detectron2.layers"),
         ImportError("please install Detectron2 first: pip install detectron2"),
         RuntimeError("detectron2 is not installed, please install it"),
+        ImportError("Please install Detectron2 first"),
         KeyError("not in the registry"),
     ],
 )

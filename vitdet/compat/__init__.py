@@ -17,6 +17,7 @@ from vitdet.compat import (
     mmseg_warnings,
     package_paths,
     segmentor_batches,
+    sync_bn_alone,
     torchvision_mismatch,
 )
 
@@ -36,3 +37,4 @@ def install() -> None:
     config_paths.install()
     mmpretrain_multimodal.install()
     cascade_rpn.install()
+    sync_bn_alone.install()

@@ -75,7 +75,7 @@ def _missing_package(error: BaseException) -> str | None:
     if isinstance(error, ModuleNotFoundError) and error.name:
         named = [error.name.partition(".")[0]]
     elif isinstance(error, ImportError) or "install" in str(error):
-        named = re.findall(r"\w+", str(error))
+        named = re.findall(r"\w+", str(error).lower())
     else:
         return None
     missing = (name for name in named if name in OPTIONAL_PACKAGES)
