@@ -36,9 +36,7 @@ def _patch(module: ModuleType) -> None:
     ) -> None:
         if group is None and not module.dist.is_initialized():
             group = ThisProcess()
-        original(
-            self, num_features, eps, momentum, affine, track_running_stats, group, stats_mode
-        )
+        original(self, num_features, eps, momentum, affine, track_running_stats, group, stats_mode)
 
     layer.__init__ = init
 

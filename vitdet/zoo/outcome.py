@@ -3,7 +3,7 @@
 import importlib.util
 import re
 import traceback
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 YES, NO, EXCUSED, NOT_TRIED = "yes", "no", "excused", "-"
@@ -36,11 +36,13 @@ class Outcome:
         built: "yes", "no", or "excused": something undeclared is missing, or there is no model.
         stepped: "yes", "no", "excused", or "-" if it was not tried.
         reason: why not, in one line; or "" .
+        parameters: of the model, the frozen ones too; 0 if it is not built.
     """
 
     built: str
     stepped: str = NOT_TRIED
     reason: str = ""
+    parameters: int = field(default=0, compare=False)
 
 
 def excuse(error: BaseException) -> str | None:
