@@ -45,6 +45,11 @@ def test_a_refused_download_is_an_excuse() -> None:
     assert excuse(raised(OSError("No space left on device"))) is None
 
 
+def test_mmseg_s_vpd_does_not_name_its_package() -> None:
+    error = AssertionError("To use VPD model, please install required packages via `pip ...`.")
+    assert excuse(raised(error)) == "needs ldm"
+
+
 def test_a_bare_assertion_says_where_it_stands() -> None:
     assert "zoo/test_outcome.py, line" in shorten(raised(AssertionError()))
 

@@ -21,6 +21,7 @@ OPTIONAL_PACKAGES = (
     "motmetrics",
     "timm",
 )
+_UNNAMED = {"To use VPD model": "ldm"}  # what says "install" without saying what
 _DOWNLOAD = re.compile(
     r"huggingface\.co|HF_HUB_OFFLINE|offline mode|Can't load (?:the )?\w+ for|127\.0\.0\.1|"
     r"ProxyError|urlopen error|locate the file on the Hub",
@@ -78,6 +79,7 @@ def _missing_package(error: BaseException) -> str | None:
         named = [error.name.partition(".")[0]]
     elif isinstance(error, ImportError) or "install" in str(error):
         named = re.findall(r"\w+", str(error).lower())
+        named += [package for words, package in _UNNAMED.items() if words in str(error)]
     else:
         return None
     missing = (name for name in named if name in OPTIONAL_PACKAGES)
