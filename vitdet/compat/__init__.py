@@ -8,6 +8,7 @@ from vitdet.compat import (
     cascade_rpn,
     checkpoint_loading,
     checkpoint_saving,
+    class_weights,
     config_paths,
     cpu_amp,
     deformable_attention,
@@ -38,3 +39,4 @@ def install() -> None:
     mmpretrain_multimodal.install()
     cascade_rpn.install()
     sync_bn_alone.install()
+    class_weights.install()
