@@ -10,7 +10,7 @@ def fill(target: Tensor, compute: Callable[[], Tensor]) -> None:
     """Let `target` hold what `compute` returns, of the same shape.
 
     A tensor with memory of its own gives that up before `compute` runs and then takes over the
-    result's: a copy costs as much again in memory, and a tenth of RoIAlign's backward in time.
+    result's: a copy costs as much again in memory, and a tenth of RoIAlign's time.
     """
     if torch.compiler.is_compiling() or not _owns_its_memory(target):
         target.copy_(compute())
