@@ -5,6 +5,7 @@ it which package to import to find the class; `import vitdet` itself loads none 
 """
 
 from mmengine.registry import DATASETS as _DATASETS
+from mmengine.registry import HOOKS as _HOOKS
 from mmengine.registry import METRICS as _METRICS
 from mmengine.registry import MODELS as _MODELS
 from mmengine.registry import OPTIM_WRAPPER_CONSTRUCTORS as _OPTIM_WRAPPER_CONSTRUCTORS
@@ -35,6 +36,7 @@ METRICS = Registry("metric", parent=_METRICS, scope="vitdet", locations=["vitdet
 TRANSFORMS = Registry(
     "transform", parent=_TRANSFORMS, scope="vitdet", locations=["vitdet.datasets"]
 )
+HOOKS = Registry("hook", parent=_HOOKS, scope="vitdet", locations=["vitdet.engine.checkpoint_hook"])
 OPTIM_WRAPPER_CONSTRUCTORS = Registry(
     "optimizer wrapper constructor",
     parent=_OPTIM_WRAPPER_CONSTRUCTORS,

@@ -16,10 +16,12 @@ from vitdet.engine.checkpoint_files import NEXT, drop_previous, promote_next, re
 from vitdet.engine.random_state import random_state
 from vitdet.engine.work_dir import BEST
 from vitdet.errors import UserError
+from vitdet.registry import HOOKS
 
 _NOTHING, _SAVE, _STOP = range(3)
 
 
+@HOOKS.register_module()
 class SaveCheckpoints(Hook):
     """Writes `last.pth` again and again, and `best.pth` after each better evaluation.
 

@@ -37,7 +37,6 @@ class SeededBatch:
                 restore_random_state(before)
 
 
-@DATA_SAMPLERS.register_module(name="vitdet.ResumableBatches")
 class ResumableBatches(Sampler):
     """The batches of `sampler`, or of the batch sampler that `grouped_by` configures, each seeded.
 

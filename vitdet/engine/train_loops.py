@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from mmengine.logging import print_log
-from mmengine.registry import LOOPS
 from mmengine.runner import BaseLoop, EpochBasedTrainLoop, IterBasedTrainLoop
 from mmengine.runner.utils import calc_dynamic_intervals
 from torch import nn
@@ -47,7 +46,6 @@ class ResumableLoop:
         print_log(message, logger="current", level="WARNING")
 
 
-@LOOPS.register_module(name="vitdet.EpochLoop")
 class EpochLoop(ResumableLoop, EpochBasedTrainLoop):
     """Trains epoch by epoch; resumed, from the batch of the epoch that comes next."""
 
@@ -82,7 +80,6 @@ class EpochLoop(ResumableLoop, EpochBasedTrainLoop):
         return batches.skip(position["batch"])
 
 
-@LOOPS.register_module(name="vitdet.StepLoop")
 class StepLoop(ResumableLoop, IterBasedTrainLoop):
     """Trains step by step, through the data as often as needed."""
 

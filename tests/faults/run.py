@@ -1,0 +1,202 @@
+"""Kill trainings with SIGKILL at random times, also while checkpoints are written, resume them, and
+compare what comes out with trainings that were never stopped.
+
+    python -m tests.faults.run --kills 200 --out benchmarks/results/faults.json
+"""
+
+import argparse
+import contextlib
+import json
+import multiprocessing
+import os
+import platform
+import random
+import shutil
+import signal
+import socket
+import sys
+import tempfile
+import time
+import traceback
+from pathlib import Path
+
+import torch
+
+import vitdet  # noqa: F401  mmdet cannot be imported before it
+from tests.faults import runs
+from vitdet.engine.checkpoint_files import NEXT
+
+KILLS_OF_A_RUN = 8
+LIMIT = 600  # seconds for one life of a run: more is a hang
+_SHARE_AT_WRITES = 0.5
+
+
+class Life:
+    """One start of a training in processes of its own, to be waited for or killed.
+
+    Processes are forked from this one, which has imported everything and computed nothing.
+    """
+
+    def __init__(self, kind: str, data: Path, folder: Path, *, resume: bool) -> None:
+        context = multiprocessing.get_context("fork")
+        count, port = runs.PROCESSES.get(kind, 1), _free_port()
+        self.folder = folder
+        self.began = time.monotonic()
+        self.processes = [
+            context.Process(target=_live, args=(kind, data, folder, resume, rank, count, port))
+            for rank in range(count)
+        ]
+        for process in self.processes:
+            process.start()
+
+    def is_over(self) -> bool:
+        """Whether all processes have ended; a failure of one ends them all.
+
+        Raises:
+            RuntimeError: it failed, or ran longer than `LIMIT`.
+        """
+        codes = [process.exitcode for process in self.processes]
+        if any(code not in (None, 0) for code in codes):
+            self.kill()
+            raise RuntimeError(f"{self.folder}: exit codes {codes}; see log_*.txt there")
+        if time.monotonic() - self.began > LIMIT:
+            self.kill()
+            raise RuntimeError(f"{self.folder}: hangs for more than {LIMIT} s")
+        return all(code == 0 for code in codes)
+
+    def wait(self) -> float:
+        """Wait for the end; returns the seconds that it took."""
+        while not self.is_over():
+            time.sleep(0.05)
+        return time.monotonic() - self.began
+
+    def kill(self) -> None:
+        for process in self.processes:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process.pid, signal.SIGKILL)
+        for process in self.processes:
+            process.join()
+
+    def is_writing(self) -> bool:
+        """Whether a checkpoint is being written, or waits to take its place."""
+        return any(self.folder.glob(".*.pth.*.tmp")) or (self.folder / NEXT).is_file()
+
+
+def kill_at_random(life: Life, seconds: float, dice: random.Random) -> str | None:
+    """Kill a life that takes about `seconds`; returns when, or None if it was over before that."""
+    at_a_write = dice.random() < _SHARE_AT_WRITES
+    delay = dice.uniform(0, 0.004) if at_a_write else dice.uniform(0.2, 1.0) * seconds
+    writes_before, was_writing = dice.randrange(4), False
+    while not life.is_over():
+        if at_a_write:
+            is_writing = life.is_writing()
+            writes_before -= is_writing and not was_writing
+            was_writing = is_writing
+        if writes_before < 0 or (not at_a_write and time.monotonic() - life.began > delay):
+            time.sleep(delay if at_a_write else 0)
+            life.kill()
+            return "while a checkpoint is written" if life.is_writing() else "elsewhere"
+        time.sleep(0.0002 if at_a_write else 0.01)
+    return None
+
+
+def survive(
+    kind: str, data: Path, folder: Path, *, seconds: float, count: int, dice: random.Random
+) -> list[str]:
+    """Train in `folder`, killed `count` times at most and resumed; returns when it was killed."""
+    kills: list[str] = []
+    while len(kills) < count:
+        killed = kill_at_random(_next_life(kind, data, folder), seconds, dice)
+        if killed is None:
+            return kills
+        kills.append(killed)
+    _next_life(kind, data, folder).wait()
+    return kills
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--kills", type=int, default=200)
+    parser.add_argument("--minutes", type=float, default=60, help="no run begins after that")
+    parser.add_argument("--kinds", nargs="+", choices=list(runs.KINDS), default=list(runs.KINDS))
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path, help="json file for the result")
+    arguments = parser.parse_args()
+    root, began = Path(tempfile.mkdtemp(prefix="faults_")), time.monotonic()
+    dice, references, result = random.Random(arguments.seed), {}, []
+    while time.monotonic() - began < 60 * arguments.minutes:
+        count = arguments.kills - sum(len(entry["kills"]) for entry in result)
+        if count <= 0:
+            break
+        kind = arguments.kinds[len(result) % len(arguments.kinds)]
+        reference = root / f"{kind}_reference"
+        if kind not in references:
+            references[kind] = Life(kind, root / "data", reference, resume=False).wait()
+        folder = root / f"{kind}_{len(result)}"
+        kills = survive(
+            kind,
+            root / "data",
+            folder,
+            seconds=references[kind],
+            count=min(count, KILLS_OF_A_RUN),
+            dice=dice,
+        )
+        differing = runs.differences(folder, reference)
+        result.append(dict(kind=kind, kills=kills, differing=differing))
+        sys.stdout.write(f"{kind}: {len(kills)} kills, differing: {differing or 'nothing'}\n")
+        sys.stdout.flush()
+        if not differing:
+            shutil.rmtree(folder)
+    summary = _summary(result)
+    sys.stdout.write(f"{json.dumps(summary)}\n")
+    if arguments.out is not None:
+        summary |= dict(torch=torch.__version__, system=platform.platform(), runs=result)
+        arguments.out.write_text(json.dumps(summary, indent=1) + "\n")
+    if summary["runs_that_differ"]:
+        sys.exit(f"what differs is kept in {root}")
+    shutil.rmtree(root)
+
+
+def _summary(result: list[dict]) -> dict[str, int]:
+    kills = [kill for entry in result for kill in entry["kills"]]
+    return dict(
+        kills=len(kills),
+        kills_while_a_checkpoint_is_written=kills.count("while a checkpoint is written"),
+        runs_killed=len(result),
+        runs_lost=0,  # one that fails or hangs ends the harness with its name
+        runs_that_differ=sum(bool(entry["differing"]) for entry in result),
+    )
+
+
+def _next_life(kind: str, data: Path, folder: Path) -> Life:
+    return Life(kind, data, folder, resume=any(folder.glob("*.pth")))
+
+
+def _live(
+    kind: str, data: Path, folder: Path, resume: bool, rank: int, count: int, port: int
+) -> None:
+    """What a forked process does."""
+    folder.mkdir(exist_ok=True)
+    log = os.open(folder / f"log_{rank}.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    if count > 1:
+        os.environ.update(RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE=str(count))
+        os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port))
+    try:
+        runs.train_kind(kind, data, folder, resume=resume)
+    except BaseException:
+        traceback.print_exc()
+        sys.stderr.flush()
+        os._exit(1)
+    os._exit(0)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+if __name__ == "__main__":
+    main()
