@@ -53,8 +53,8 @@ class SaveCheckpoints(Hook):
         self.max_share = max_share
         self.metric = metric
         self.best_score = float("-inf")
-        self.seconds = 0.0  # that the last saving took
-        self._saved_at = 0.0
+        self._seconds = self._total = 0.0  # that the last saving of `last.pth` took, and all
+        self._began = self._saved_at = 0.0
         self._is_owed = False
         self._position: dict[str, Any] | None = None
         self._group: distributed.ProcessGroup | None = None
@@ -73,7 +73,11 @@ class SaveCheckpoints(Hook):
         if runner.world_size > 1:
             # On the host: asking after each step must not wait for a GPU.
             self._group = distributed.new_group(backend="gloo")
-        self._saved_at = time.monotonic()
+        self._began = self._saved_at = time.monotonic()
+
+    def after_train(self, runner: Any) -> None:
+        share = self._total / (time.monotonic() - self._began)
+        runner.logger.info(f"saving took {self._total:.1f} s, {share:.1%} of the training")
 
     def after_load_checkpoint(self, runner: Any, checkpoint: dict[str, Any]) -> None:
         if runner._resume:
@@ -133,7 +137,7 @@ class SaveCheckpoints(Hook):
         """Whether the main process finds that it is time for it."""
         passed = time.monotonic() - self._saved_at
         is_due = self._is_owed or passed > 60 * self.minutes
-        is_cheap = self.seconds <= self.max_share * passed
+        is_cheap = self._seconds <= self.max_share * passed
         return is_main_process() and (is_end or (is_due and is_cheap))
 
     def _agree(self, wish: int) -> int:
@@ -175,7 +179,8 @@ class SaveCheckpoints(Hook):
         self._position = None
         self._agree(_NOTHING)  # nobody leaves while the file is being written
         self._saved_at = time.monotonic()
-        self.seconds = self._saved_at - began
+        self._seconds = self._saved_at - began
+        self._total += self._seconds
         self._is_owed = False
         if problem is not None:
             if must_succeed:
