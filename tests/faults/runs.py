@@ -17,7 +17,7 @@ from vitdet.engine import load_config, train
 
 RECIPES = Path(__file__).parents[1] / "engine"
 LOSSES = "losses.txt"
-STEPS = 14
+STEPS = 12
 PROCESSES = {"epochs_two_processes": 2, "steps_two_processes": 2}
 
 
@@ -34,21 +34,18 @@ class RecordLosses(Hook):
 
 
 def classifier(data: Path) -> Config:
-    """Seven epochs of two steps each: dropped paths, crops of images by workers, averaged weights,
-    validation."""
+    """Three epochs of four steps: dropped paths, crops by workers, averaged weights, evaluations."""
     config = load_config(RECIPES / "tiny_classifier.py", data=_images(data))
     config.model.backbone.drop_path_rate = 0.5
-    config.train_cfg.update(max_epochs=STEPS // 2)
+    config.train_cfg.update(max_epochs=STEPS // 4, val_interval=2)
     config.train_dataloader.update(batch_size=8, num_workers=2, persistent_workers=True)
     config.train_dataloader.pop("pin_memory", None)
     return _completed(config)
 
 
 def accumulated(data: Path) -> Config:
-    """Gradients of three steps each, over the ends of epochs of four."""
+    """The classifier with gradients of three steps each, over the ends of epochs."""
     config = classifier(data)
-    config.train_dataloader.update(batch_size=4)
-    config.train_cfg.update(max_epochs=STEPS // 4 + 1)
     config.optim_wrapper.update(accumulative_counts=3)
     return config
 
@@ -115,14 +112,14 @@ def differences(folder: Path, reference: Path) -> list[str]:
 
 
 def _images(data: Path) -> Path:
-    return ensure_shape_images(data / "shape_images", num_train=14, num_val=6, image_size=40)
+    return ensure_shape_images(data / "shape_images", num_train=30, num_val=6, image_size=40)
 
 
 def _completed(config: Config) -> Config:
     config.randomness = dict(seed=3)
     config.custom_hooks = [dict(type="EMAHook"), dict(type="RecordLosses")]
     config.default_hooks["last_and_best"] = dict(
-        type="vitdet.SaveCheckpoints", interval=2, max_share=1.0
+        type="vitdet.SaveCheckpoints", interval=3, max_share=1.0
     )
     return config
 
