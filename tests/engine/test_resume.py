@@ -100,7 +100,7 @@ def test_a_signal_waits_for_accumulated_gradients_and_saves(
         run("accumulated", images, tmp_path, (5, "SIGTERM"), (5, "SIGTERM"))
     assert read_checkpoint(tmp_path / "last.pth")["meta"]["iter"] == 6  # gradients of three steps
     log = next(tmp_path.glob("*/*.log")).read_text()
-    assert f"SIGTERM after step 6; {tmp_path / 'last.pth'} is saved" in log
+    assert f"stopped by SIGTERM; {tmp_path / 'last.pth'} was saved after step 6" in log
     assert f"--work-dir {tmp_path} --resume" in log
     run("accumulated", images, tmp_path, resume=True)
     assert not differences(tmp_path, references("accumulated"))
@@ -157,7 +157,7 @@ def test_a_disk_that_stays_full_keeps_the_last_good_file_and_says_so(
     monkeypatch.setattr(checkpoint_saving, "_write_and_rename", full_from_then_on)
     with pytest.raises(UserError, match="No space left on device"):
         run("steps", images, tmp_path)
-    assert read_checkpoint(tmp_path / "last.pth")["meta"]["iter"] == 2
+    assert read_checkpoint(tmp_path / "last.pth")["meta"]["iter"] == 3
 
 
 def test_the_same_seed_gives_the_same_weights_twice(images: Path, tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ class RecordLosses(Hook):
 
 
 def classifier(data: Path) -> Config:
-    """Three epochs of four steps: dropped paths, crops by workers, averaged weights, evaluations."""
+    """Three epochs of four steps: dropped paths, crops by workers, averages, evaluations."""
     config = load_config(RECIPES / "tiny_classifier.py", data=_images(data))
     config.model.backbone.drop_path_rate = 0.5
     config.train_cfg.update(max_epochs=STEPS // 4, val_interval=2)

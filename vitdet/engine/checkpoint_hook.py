@@ -55,6 +55,7 @@ class SaveCheckpoints(Hook):
         self.best_score = float("-inf")
         self._seconds = self._total = 0.0  # that the last saving of `last.pth` took, and all
         self._began = self._saved_at = 0.0
+        self.saved_step: int | None = None
         self._is_owed = False
         self._position: dict[str, Any] | None = None
         self._group: distributed.ProcessGroup | None = None
@@ -174,6 +175,7 @@ class SaveCheckpoints(Hook):
         if is_main_process():
             try:
                 self._write(runner, dict(epoch=epoch, iter=iteration))
+                self.saved_step = iteration
             except UserError as error:
                 problem = error
         self._position = None

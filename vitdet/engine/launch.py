@@ -12,6 +12,7 @@ from mmengine.dist import broadcast_object_list, is_main_process
 from vitdet.device import use_device
 from vitdet.engine.auto_batch import set_batch_size
 from vitdet.engine.checkpoint_files import damage_of, newest_checkpoint
+from vitdet.engine.checkpoint_hook import SaveCheckpoints
 from vitdet.engine.config_parts import datasets_of, evaluators_of
 from vitdet.engine.config_tta import use_tta
 from vitdet.engine.pictures import DrawPredictions, draw_sample_sheet
@@ -177,11 +178,12 @@ def _train(runner: Runner) -> None:
     try:
         runner.train()
     except (KeyboardInterrupt, StoppedError) as reason:
-        if is_main_process() and (folder / LAST).is_file():
+        savers = [hook for hook in runner.hooks if isinstance(hook, SaveCheckpoints)]
+        if savers and savers[0].saved_step is not None:
             saved_config = folder / Path(runner.cfg.filename).name  # with --data and all options
             runner.logger.warning(
-                f"{'interrupted' if isinstance(reason, KeyboardInterrupt) else reason} after step "
-                f"{runner.iter + 1}; {folder / LAST} is saved, go on with: "
+                f"stopped by {'Ctrl-C' if isinstance(reason, KeyboardInterrupt) else reason}; "
+                f"{folder / LAST} was saved after step {savers[0].saved_step}, go on with: "
                 f"train.py {saved_config} --work-dir {folder} --resume"
             )
         raise
