@@ -164,6 +164,7 @@ def test_the_same_seed_gives_the_same_weights_twice(images: Path, tmp_path: Path
     def weights(name: str, seed: int) -> dict[str, torch.Tensor]:
         config = KINDS["epochs"](images)
         config.train_cfg.update(max_epochs=1)
+        config.train_dataloader.update(num_workers=0, persistent_workers=False)
         folder = tmp_path / name
         train(config, folder, seed=seed, deterministic=True, device="cpu")
         return read_checkpoint(folder / "last.pth")["state_dict"]

@@ -21,6 +21,7 @@ import traceback
 from pathlib import Path
 
 import torch
+from mmengine.config import Config
 
 import vitdet  # noqa: F401  mmdet cannot be imported before it
 from tests.faults import runs
@@ -185,7 +186,7 @@ def _live(
     if count > 1:
         os.environ.update(RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE=str(count))
         os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port))
-    launch.draw_sample_sheet = KeepEvaluation.write = lambda *_, **__: None  # to save time
+    _leave_out_what_is_slow()
     try:
         runs.train_kind(kind, data, folder, resume=resume)
     except BaseException:
@@ -193,6 +194,15 @@ def _live(
         sys.stderr.flush()
         os._exit(1)
     os._exit(0)
+
+
+def _leave_out_what_is_slow() -> None:
+    """Pictures, the report, and laying out the config's text anew for each checkpoint."""
+    launch.draw_sample_sheet = KeepEvaluation.write = lambda *_, **__: None
+    lay_out, texts = Config.pretty_text.fget, {}
+    Config.pretty_text = property(
+        lambda config: texts.get(id(config)) or texts.setdefault(id(config), lay_out(config))
+    )
 
 
 def _free_port() -> int:
