@@ -19,6 +19,7 @@ import tempfile
 import time
 import traceback
 from pathlib import Path
+from typing import Any
 
 import torch
 from mmengine.config import Config
@@ -44,6 +45,7 @@ class Life:
         context = multiprocessing.get_context("fork")
         count, port = runs.PROCESSES.get(kind, 1), _free_port()
         self.folder = folder
+        self.left_over = self._unfinished()
         self.began = time.monotonic()
         self.processes = [
             context.Process(target=_live, args=(kind, data, folder, resume, rank, count, port))
@@ -82,7 +84,14 @@ class Life:
 
     def is_writing(self) -> bool:
         """Whether a checkpoint is being written, or waits to take its place."""
-        return any(self.folder.glob(".*.pth.*.tmp")) or (self.folder / NEXT).is_file()
+        return not self._unfinished() <= self.left_over
+
+    def _unfinished(self) -> set[tuple[str, int]]:
+        found = set()
+        for path in (*self.folder.glob(".*.pth.*.tmp"), self.folder / NEXT):
+            with contextlib.suppress(FileNotFoundError):
+                found.add((path.name, path.stat().st_mtime_ns))
+        return found
 
 
 def kill_at_random(life: Life, seconds: float, dice: random.Random) -> str | None:
@@ -104,17 +113,27 @@ def kill_at_random(life: Life, seconds: float, dice: random.Random) -> str | Non
 
 
 def survive(
-    kind: str, data: Path, folder: Path, *, seconds: float, count: int, dice: random.Random
-) -> list[str]:
-    """Train in `folder`, killed `count` times at most and resumed; returns when it was killed."""
-    kills: list[str] = []
-    while len(kills) < count:
-        killed = kill_at_random(_next_life(kind, data, folder), seconds, dice)
-        if killed is None:
-            return kills
-        kills.append(killed)
-    _next_life(kind, data, folder).wait()
-    return kills
+    kind: str, data: Path, folder: Path, *, limits: tuple[float, int], dice: random.Random
+) -> dict[str, Any]:
+    """Train in `folder`, killed and resumed.
+
+    Args:
+        limits: seconds that a life takes, and the most kills, if less than `KILLS_OF_A_RUN`.
+
+    Returns when it was killed, and why it was lost if it was: it failed, or hung.
+    """
+    result = dict(kind=kind, kills=[], lost=None, differing=[])
+    seconds, count = limits
+    try:
+        while len(result["kills"]) < min(count, KILLS_OF_A_RUN):
+            killed = kill_at_random(_next_life(kind, data, folder), seconds, dice)
+            if killed is None:
+                return result
+            result["kills"].append(killed)
+        _next_life(kind, data, folder).wait()
+    except RuntimeError as error:
+        result["lost"] = str(error)
+    return result
 
 
 def main() -> None:
@@ -135,29 +154,28 @@ def main() -> None:
         reference = root / f"{kind}_reference"
         if kind not in references:
             references[kind] = Life(kind, root / "data", reference, resume=False).wait()
-        folder = root / f"{kind}_{len(result)}"
-        kills = survive(
-            kind,
-            root / "data",
-            folder,
-            seconds=references[kind],
-            count=min(count, KILLS_OF_A_RUN),
-            dice=dice,
-        )
-        differing = runs.differences(folder, reference)
-        result.append(dict(kind=kind, kills=kills, differing=differing))
-        sys.stdout.write(f"{kind}: {len(kills)} kills, differing: {differing or 'nothing'}\n")
-        sys.stdout.flush()
-        if not differing:
-            shutil.rmtree(folder)
+        folder, limits = root / f"{kind}_{len(result)}", (references[kind], count)
+        result.append(survive(kind, root / "data", folder, limits=limits, dice=dice))
+        _compare(result[-1], folder, reference)
     summary = _summary(result)
     sys.stdout.write(f"{json.dumps(summary)}\n")
     if arguments.out is not None:
         summary |= dict(torch=torch.__version__, system=platform.platform(), runs=result)
         arguments.out.write_text(json.dumps(summary, indent=1) + "\n")
-    if summary["runs_that_differ"]:
-        sys.exit(f"what differs is kept in {root}")
+    if summary["runs_that_differ"] or summary["runs_lost"]:
+        sys.exit(f"they are kept in {root}")
     shutil.rmtree(root)
+
+
+def _compare(entry: dict[str, Any], folder: Path, reference: Path) -> None:
+    """Complete the result of a run and say it; what is as it should be is deleted."""
+    if entry["lost"] is None:
+        entry["differing"] = runs.differences(folder, reference)
+    bad = entry["lost"] or entry["differing"]
+    sys.stdout.write(f"{entry['kind']}: {len(entry['kills'])} kills; {bad or 'as if unkilled'}\n")
+    sys.stdout.flush()
+    if not bad:
+        shutil.rmtree(folder)
 
 
 def _summary(result: list[dict]) -> dict[str, int]:
@@ -166,7 +184,7 @@ def _summary(result: list[dict]) -> dict[str, int]:
         kills=len(kills),
         kills_while_a_checkpoint_is_written=kills.count("while a checkpoint is written"),
         runs_killed=len(result),
-        runs_lost=0,  # one that fails or hangs ends the harness with its name
+        runs_lost=sum(entry["lost"] is not None for entry in result),
         runs_that_differ=sum(bool(entry["differing"]) for entry in result),
     )
 
