@@ -12,6 +12,7 @@ from vitdet.engine.checkpoint_files import (
     newest_checkpoint,
     promote_next,
     remove_leftovers,
+    set_aside,
 )
 from vitdet.errors import UserError
 
@@ -96,17 +97,19 @@ def test_damaged_files_are_skipped_by_name(tmp_path: Path) -> None:
     save(tmp_path / "last.2.pth", 2)
     path, skipped = newest_checkpoint(tmp_path)
     assert path.name == "last.2.pth"
-    assert [line.split()[0] for line in skipped] == [
-        str(tmp_path / name) for name in ("last.pth", "last.1.pth")
-    ]
-    assert "checksum" in skipped[0] and "cut off" in skipped[1]
+    damaged = [tmp_path / name for name in ("last.pth", "last.1.pth")]
+    assert list(skipped) == damaged
+    assert "checksum" in skipped[damaged[0]] and "cut off" in skipped[damaged[1]]
+    for path in damaged:
+        assert set_aside(path).is_file()
+    assert newest_checkpoint(tmp_path) == (tmp_path / "last.2.pth", {})
 
 
 def test_without_a_whole_file_nothing_is_resumed(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"no checkpoint .*last.pth; leave --resume out"):
         newest_checkpoint(tmp_path)
     (tmp_path / "last.pth").write_bytes(b"half")
-    with pytest.raises(UserError, match=r"is whole .*last.pth is skipped: it is cut off"):
+    with pytest.raises(UserError, match=r"is whole \(last.pth: it is cut off"):
         newest_checkpoint(tmp_path)
 
 

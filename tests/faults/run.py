@@ -97,7 +97,7 @@ class Life:
 def kill_at_random(life: Life, seconds: float, dice: random.Random) -> str | None:
     """Kill a life that takes about `seconds`; returns when, or None if it was over before that."""
     at_a_write = dice.random() < _SHARE_AT_WRITES
-    delay = dice.uniform(0, 0.004) if at_a_write else dice.uniform(0.2, 1.0) * seconds
+    delay = dice.uniform(0, 0.004) if at_a_write else dice.uniform(0.1, 0.8) * seconds
     writes_before, was_writing = dice.randrange(4), False
     while not life.is_over():
         if at_a_write:

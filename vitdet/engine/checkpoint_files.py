@@ -58,26 +58,32 @@ def damage_of(path: Path) -> str | None:
     return f"the checksum of its part {broken} differs" if broken else None
 
 
-def newest_checkpoint(folder: Path) -> tuple[Path, list[str]]:
-    """The newest whole checkpoint of a run, and a line about each newer one that is damaged.
+def newest_checkpoint(folder: Path) -> tuple[Path, dict[Path, str]]:
+    """The newest whole checkpoint of a run, and what is wrong with each newer one.
 
     Raises:
         UserError: there is none.
     """
-    skipped = []
+    skipped = {}
     for path in _newest_first(folder):
         damage = damage_of(path)
         if damage is None:
             return path, skipped
-        skipped.append(f"{path} is skipped: {damage}")
+        skipped[path] = damage
     if skipped:
+        problems = "; ".join(f"{path.name}: {damage}" for path, damage in skipped.items())
         raise UserError(
-            f"--resume: no checkpoint in {folder} is whole ({'; '.join(skipped)}); start anew in "
-            "another --work-dir, from weights with load_from=FILE if you have some"
+            f"--resume: no checkpoint in {folder} is whole ({problems}); start anew in another "
+            "--work-dir, from weights with load_from=FILE if you have some"
         )
     raise UserError(
         f"--resume: no checkpoint {folder / LAST}; leave --resume out to start a new run"
     )
+
+
+def set_aside(path: Path) -> Path:
+    """Rename a damaged checkpoint, so that it neither takes a good one's place nor its name."""
+    return path.replace(path.with_suffix(".damaged"))
 
 
 def _newest_first(folder: Path) -> list[Path]:

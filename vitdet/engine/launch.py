@@ -11,7 +11,7 @@ from mmengine.dist import broadcast_object_list, is_main_process
 
 from vitdet.device import use_device
 from vitdet.engine.auto_batch import set_batch_size
-from vitdet.engine.checkpoint_files import damage_of, newest_checkpoint
+from vitdet.engine.checkpoint_files import damage_of, newest_checkpoint, set_aside
 from vitdet.engine.checkpoint_hook import SaveCheckpoints
 from vitdet.engine.config_parts import datasets_of, evaluators_of
 from vitdet.engine.config_tta import use_tta
@@ -49,7 +49,7 @@ def train(
     """
     device = use_device(device)
     folder = choose_work_dir(Path(config.filename).stem, work_dir, resume=bool(resume))
-    skipped = _use_checkpoint(config, folder, resume) if resume else []
+    skipped = _use_checkpoint(config, folder, resume) if resume else {}
     if seed is not None or deterministic:
         _set_randomness(config, seed, deterministic)
     if auto_scale_lr:
@@ -70,8 +70,10 @@ def train(
     chosen = [runner._load_from]
     broadcast_object_list(chosen)
     runner._load_from = chosen[0]
-    for line in skipped:
-        runner.logger.warning(line)
+    if is_main_process():
+        for path, damage in skipped.items():
+            kept = set_aside(path)
+            runner.logger.warning(f"{path} is skipped: {damage}; it is kept as {kept.name}")
     evaluation = KeepEvaluation()
     runner.register_hook(evaluation)
     runner.logger.info(f"training {config.filename} on {device}; all of it goes to {folder}")
@@ -145,8 +147,8 @@ def _set_randomness(config: Config, seed: int | None, deterministic: bool) -> No
     config["randomness"] = randomness
 
 
-def _use_checkpoint(config: Config, folder: Path, resume: str | bool) -> list[str]:
-    """Set what the run goes on from, in place; returns a line about each damaged file passed over.
+def _use_checkpoint(config: Config, folder: Path, resume: str | bool) -> dict[Path, str]:
+    """Set what the run goes on from, in place; returns what is wrong with files passed over.
 
     Raises:
         UserError: there is no such file, or it is damaged.
@@ -154,7 +156,7 @@ def _use_checkpoint(config: Config, folder: Path, resume: str | bool) -> list[st
     if resume is True:
         path, skipped = newest_checkpoint(folder)
     else:
-        path, skipped = Path(resume), []
+        path, skipped = Path(resume), {}
         if not path.is_file():
             raise UserError(
                 f"--resume: no checkpoint {path}; leave --resume out to start a new run"
