@@ -142,10 +142,10 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=60, help="no run begins after that")
     parser.add_argument("--kinds", nargs="+", choices=list(runs.KINDS), default=list(runs.KINDS))
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, help="json file for the result")
+    parser.add_argument("--out", type=Path, help="json file for the result; gone on with")
     arguments = parser.parse_args()
     root, began = Path(tempfile.mkdtemp(prefix="faults_")), time.monotonic()
-    dice, references, result = random.Random(arguments.seed), {}, []
+    references, result = {}, _result_so_far(arguments.out)
     while time.monotonic() - began < 60 * arguments.minutes:
         count = arguments.kills - sum(len(entry["kills"]) for entry in result)
         if count <= 0:
@@ -154,17 +154,22 @@ def main() -> None:
         reference = root / f"{kind}_reference"
         if kind not in references:
             references[kind] = Life(kind, root / "data", reference, resume=False).wait()
+        dice = random.Random(f"{arguments.seed} {len(result)}")
         folder, limits = root / f"{kind}_{len(result)}", (references[kind], count)
         result.append(survive(kind, root / "data", folder, limits=limits, dice=dice))
         _compare(result[-1], folder, reference)
+        if arguments.out is not None:
+            about = dict(torch=torch.__version__, system=platform.platform(), runs=result)
+            arguments.out.write_text(json.dumps(_summary(result) | about, indent=1) + "\n")
     summary = _summary(result)
     sys.stdout.write(f"{json.dumps(summary)}\n")
-    if arguments.out is not None:
-        summary |= dict(torch=torch.__version__, system=platform.platform(), runs=result)
-        arguments.out.write_text(json.dumps(summary, indent=1) + "\n")
     if summary["runs_that_differ"] or summary["runs_lost"]:
         sys.exit(f"they are kept in {root}")
     shutil.rmtree(root)
+
+
+def _result_so_far(path: Path | None) -> list[dict]:
+    return json.loads(path.read_text())["runs"] if path is not None and path.is_file() else []
 
 
 def _compare(entry: dict[str, Any], folder: Path, reference: Path) -> None:
