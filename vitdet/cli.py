@@ -1,7 +1,8 @@
 """The commands `vitdet train | test | predict | check-data | ...`, also the files in `tools/`.
 
 A mistake the user can mend (`UserError`) is printed as one line and ends with exit code 2; Ctrl-C
-ends with 130. Heavy imports wait until the arguments are known to be good.
+ends with 130, a training that a signal has stopped with 75: `--resume` goes on. Heavy imports wait
+until the arguments are known to be good.
 """
 
 import argparse
@@ -13,7 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import vitdet
-from vitdet.errors import UserError
+from vitdet.errors import StoppedError, UserError
+
+_TRY_AGAIN = 75  # EX_TEMPFAIL of sysexits.h
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -41,6 +44,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         if os.environ.get("RANK", "0") == "0":  # one line, not one per process
             sys.stderr.write(f"vitdet {arguments.command}: error: {error}\n")
         sys.exit(2)
+    except StoppedError:
+        sys.exit(_TRY_AGAIN)
     except KeyboardInterrupt:
         sys.exit(130)
 
@@ -57,6 +62,10 @@ def _add_train(commands: Any) -> None:
         default=False,
         metavar="CKPT",
         help="go on from a checkpoint (default: last.pth of the newest run)",
+    )
+    parser.add_argument("--seed", type=int, metavar="N", help="take this seed (default: any)")
+    parser.add_argument(
+        "--deterministic", action="store_true", help="only algorithms that give the same twice"
     )
     parser.add_argument("--amp", action="store_true", help="automatic mixed precision")
     parser.add_argument(
@@ -228,6 +237,8 @@ def _train(arguments: argparse.Namespace) -> None:
         config,
         arguments.work_dir,
         resume=arguments.resume,
+        seed=arguments.seed,
+        deterministic=arguments.deterministic,
         amp=arguments.amp,
         auto_scale_lr=arguments.auto_scale_lr,
         auto_batch=arguments.auto_batch,

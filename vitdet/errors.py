@@ -1,4 +1,4 @@
-"""The one exception that stands for a mistake a user can mend."""
+"""What is raised on purpose: mistakes that a user can mend, and a training ended by a signal."""
 
 _MAX_LENGTH = 2000
 
@@ -25,3 +25,11 @@ def one_line(text: str, *, limit: int = _MAX_LENGTH) -> str:
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else "?" for c in " ".join(text.split()))
+
+
+class StoppedError(Exception):
+    """A signal ended the training after a step; its state is saved. The message names the signal.
+
+    The command line tools end with exit code 75 (EX_TEMPFAIL): the same command with `--resume`
+    goes on.
+    """

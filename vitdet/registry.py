@@ -5,6 +5,7 @@ it which package to import to find the class; `import vitdet` itself loads none 
 """
 
 from mmengine.registry import DATASETS as _DATASETS
+from mmengine.registry import HOOKS as _HOOKS
 from mmengine.registry import METRICS as _METRICS
 from mmengine.registry import MODELS as _MODELS
 from mmengine.registry import OPTIM_WRAPPER_CONSTRUCTORS as _OPTIM_WRAPPER_CONSTRUCTORS
@@ -66,6 +67,7 @@ TRANSFORMS = Registry(
         "vitdet.datasets.label_files",
     ],
 )
+HOOKS = Registry("hook", parent=_HOOKS, scope="vitdet", locations=["vitdet.engine.checkpoint_hook"])
 OPTIM_WRAPPER_CONSTRUCTORS = Registry(
     "optimizer wrapper constructor",
     parent=_OPTIM_WRAPPER_CONSTRUCTORS,
