@@ -8,9 +8,12 @@ from mmengine.config import Config
 from mmengine.dist import is_main_process
 
 from vitdet.device import use_device
+from vitdet.engine.accumulation import accumulate_gradients
 from vitdet.engine.auto_batch import set_batch_size
 from vitdet.engine.config_parts import datasets_of, evaluators_of
 from vitdet.engine.config_tta import use_tta
+from vitdet.engine.ema import use_ema
+from vitdet.engine.log_backends import log_to
 from vitdet.engine.pictures import DrawPredictions, draw_sample_sheet
 from vitdet.engine.report_hook import KeepEvaluation
 from vitdet.engine.runner import Runner
@@ -26,6 +29,9 @@ def train(
     amp: bool = False,
     auto_scale_lr: bool = False,
     auto_batch: bool = False,
+    accumulate: int | None = None,
+    ema: bool = False,
+    log: Sequence[str] = (),
     device: str | None = None,
     launcher: str = "none",
 ) -> Path:
@@ -34,11 +40,13 @@ def train(
 
     `resume` is a checkpoint, or True for the newest in the folder. An interrupt (Ctrl-C) saves
     last.pth, says how to go on, and is raised again. `auto_batch` sets the images of a step to
-    what fits the memory.
+    what fits the memory, `accumulate` how many of them make an update. `ema` averages the weights;
+    `log` names backends besides the files of the run: tensorboard, wandb, mlflow.
 
     Raises:
-        UserError: see `choose_work_dir`, `checkpoint_to_resume`, `use_device`, `set_batch_size`; a
-            checkpoint that is unsafe, broken or of another model.
+        UserError: see `choose_work_dir`, `checkpoint_to_resume`, `use_device`, `set_batch_size`,
+            `accumulate_gradients`, `log_to`, `clear_errors`, `SkipBadSteps`,
+            `SkipUnreadableImages`; a checkpoint that is unsafe, broken or of another model.
     """
     device = use_device(device)
     folder = choose_work_dir(Path(config.filename).stem, work_dir, resume=bool(resume))
@@ -51,6 +59,11 @@ def train(
         config.auto_scale_lr["enable"] = True
     if amp:
         use_amp(config, device)
+    if accumulate is not None:
+        accumulate_gradients(config, accumulate)
+    if ema:
+        use_ema(config)
+    log_to(config, log)
     if auto_batch:
         if launcher != "none":
             raise UserError(

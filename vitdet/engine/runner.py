@@ -19,9 +19,14 @@ from torch.utils.data import DataLoader
 from vitdet.checkpoints import load_checkpoint
 from vitdet.checkpoints.files import read_checkpoint
 from vitdet.checkpoints.report import LoadReport, first_names
+from vitdet.engine.bad_steps import SkipBadSteps
 from vitdet.engine.checkpoint_hook import SaveCheckpoints
+from vitdet.engine.clear_errors import clear_errors
 from vitdet.engine.console import keep_console_readable
+from vitdet.engine.ema import check_resumed
+from vitdet.engine.metrics_file import WriteMetrics
 from vitdet.engine.progress import ProgressHook
+from vitdet.engine.unreadable_images import SkipUnreadableImages
 from vitdet.errors import UserError
 
 
@@ -51,10 +56,11 @@ class Runner(MMEngineRunner):
             visualizer["name"] = str(self._log_dir)
         return super().build_visualizer(visualizer)
 
-    @staticmethod
-    def build_dataloader(*args: Any, **kwargs: Any) -> DataLoader:
-        loader = MMEngineRunner.build_dataloader(*args, **kwargs)
+    def build_dataloader(self, dataloader: DataLoader | dict, **kwargs: Any) -> DataLoader:
+        loader = MMEngineRunner.build_dataloader(dataloader, **kwargs)
         loader.worker_init_fn = partial(_leave_interrupts_to_main, loader.worker_init_fn)
+        if dataloader is self._train_dataloader:
+            self.call_hook("training_data_built", dataset=loader.dataset)
         return loader
 
     def wrap_model(self, model_wrapper_cfg: dict | None, model: nn.Module) -> nn.Module:
@@ -64,7 +70,14 @@ class Runner(MMEngineRunner):
         return super().wrap_model(model_wrapper_cfg, model)
 
     def register_default_hooks(self, hooks: dict[str, Hook | dict | None] | None = None) -> None:
-        ours = dict(checkpoint=None, last_and_best=SaveCheckpoints(), progress=self.progress)
+        ours = dict(
+            checkpoint=None,
+            last_and_best=SaveCheckpoints(),
+            bad_steps=SkipBadSteps(),
+            unreadable_images=SkipUnreadableImages(),
+            metrics_file=WriteMetrics(),
+            progress=self.progress,
+        )
         super().register_default_hooks({**ours, **(hooks or {})})
 
     def load_checkpoint(
@@ -78,6 +91,8 @@ class Runner(MMEngineRunner):
             UserError: unreadable, unsafe, or not a checkpoint of this model.
         """
         checkpoint = read_checkpoint(filename, map_location=map_location)
+        if self._resume:
+            check_resumed(checkpoint, self.hooks)
         self.call_hook("after_load_checkpoint", checkpoint=checkpoint)
         model = self.model.module if is_model_wrapper(self.model) else self.model
         model = model.module if isinstance(model, BaseTTAModel) else model
@@ -110,13 +125,15 @@ class Runner(MMEngineRunner):
                 "learn; give its checkpoint as load_from=FILE"
             )
         try:
-            return super().train()
+            with clear_errors(self.cfg, "train"):
+                return super().train()
         finally:
             self.progress.close()
 
     def test(self) -> dict[str, float]:
         try:
-            return super().test()
+            with clear_errors(self.cfg, "test"):
+                return super().test()
         finally:
             self.progress.close()
 
