@@ -69,6 +69,7 @@ def _add_train(commands: Any) -> None:
     parser.add_argument(
         "--accumulate",
         type=int,
+        default=1,
         metavar="N",
         help="update the weights after every N batches, as with one batch N times as large",
     )

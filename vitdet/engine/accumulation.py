@@ -13,7 +13,7 @@ def accumulate_gradients(config: Config, num_batches: int) -> None:
     What a config counts in steps goes on meaning updates: an iteration-based run takes
     `num_batches` times as many steps, and schedules by step stretch. A learning rate in proportion
     to the images of a step counts those of an update. A config that accumulates as many already,
-    as that of a run to be resumed, stays as it is.
+    as that of a run to be resumed, stays as it is; so does any for `num_batches` of 1.
 
     Raises:
         UserError: `num_batches` is not positive, or the config accumulates another number.
@@ -21,7 +21,7 @@ def accumulate_gradients(config: Config, num_batches: int) -> None:
     if num_batches < 1:
         raise UserError(f"--accumulate {num_batches}: it counts batches, at least 1")
     stated = config["optim_wrapper"].get("accumulative_counts", 1)
-    if stated == num_batches:
+    if num_batches in (stated, 1):
         return
     if stated != 1:
         raise UserError(

@@ -48,20 +48,34 @@ def save_batch(folder: Path, batch: Any, state: dict[str, Any], *, rank: int) ->
 
 
 def replay(
-    folder: str | Path, *, rank: int = 0, device: str = "cpu", trust: bool = False
+    folder: str | Path,
+    *,
+    rank: int = 0,
+    device: str = "cpu",
+    trust: bool = False,
+    trusted_modules: Sequence[str] = (),
 ) -> dict[str, float]:
     """The terms of the loss of a kept batch, computed again as the training did.
 
-    `trust` says that the folder is from your own run: data samples are Python objects, which are
-    unpickled. Raises UserError without it.
+    Args:
+        folder: `bad_batch` of a run.
+        rank: of the process whose batch it is.
+        device: to compute on.
+        trust: says that the folder is from your own run: data samples are Python objects, which are
+            unpickled.
+        trusted_modules: modules of yours whose classes the config may name.
+
+    Raises:
+        UserError: `trust` is missing, or the weights are.
     """
     if not trust:
         raise UserError(f"{folder} holds pickled Python objects: pass trust=True if it is yours")
     content = read_checkpoint(Path(folder) / WEIGHTS)
     kept = torch.load(Path(folder) / _batch_file(rank), map_location=device, weights_only=False)
-    config = embedded_config(content)
-    with DefaultScope.overwrite_default_scope(embedded_scope(config)):
-        model = MODELS.build(embedded_model(config))
+    config, trusted = embedded_config(content), tuple(trusted_modules)
+    scope = embedded_scope(config, trusted_modules=trusted)
+    with DefaultScope.overwrite_default_scope(scope):
+        model = MODELS.build(embedded_model(config, trusted_modules=trusted))
     model.load_state_dict(content["state_dict"])
     model.to(device).train()
     _set_random_state(kept["random_state"], device)

@@ -109,7 +109,7 @@ def _running_statistics(model: nn.Module) -> list[Tensor]:
 def _take_bad(outputs: dict[str, Tensor]) -> dict[str, float]:
     """Take the values that are not finite out of `outputs`."""
     names = [name for name, value in outputs.items() if not torch.isfinite(torch.as_tensor(value))]
-    return {name: float(outputs.pop(name)) for name in names}
+    return {name: float(torch.as_tensor(outputs.pop(name)).detach()) for name in names}
 
 
 def _describe(found: list[tuple[dict[str, float], list[str]]]) -> str:

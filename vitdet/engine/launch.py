@@ -29,7 +29,7 @@ def train(
     amp: bool = False,
     auto_scale_lr: bool = False,
     auto_batch: bool = False,
-    accumulate: int | None = None,
+    accumulate: int = 1,
     ema: bool = False,
     log: Sequence[str] = (),
     device: str | None = None,
@@ -59,8 +59,7 @@ def train(
         config.auto_scale_lr["enable"] = True
     if amp:
         use_amp(config, device)
-    if accumulate is not None:
-        accumulate_gradients(config, accumulate)
+    accumulate_gradients(config, accumulate)
     if ema:
         use_ema(config)
     log_to(config, log)

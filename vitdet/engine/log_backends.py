@@ -23,8 +23,12 @@ def log_to(config: Config, names: Sequence[str]) -> None:
     for name in names:
         if find_spec(name) is None:
             raise UserError(f'--log {name}: the package is not here; pip install "vitdet[{name}]"')
-    visualizer = config.get("visualizer") or dict(type="mmengine.visualization.Visualizer")
-    backends = [dict(one) for one in visualizer.get("vis_backends") or []]
-    stated = {str(one.get("type")).rsplit(".")[-1] for one in backends}
-    backends += [dict(type=BACKENDS[n]) for n in names if BACKENDS[n].split(".")[-1] not in stated]
-    config["visualizer"] = dict(visualizer, vis_backends=backends)
+    for name in names:
+        visualizer = config.setdefault("visualizer", dict(type="mmengine.visualization.Visualizer"))
+        backends = visualizer.get("vis_backends") or []
+        if not any(str(one.get("type")).endswith(_class_name(name)) for one in backends):
+            visualizer["vis_backends"] = [*backends, dict(type=BACKENDS[name])]
+
+
+def _class_name(name: str) -> str:
+    return BACKENDS[name].split(".")[-1]

@@ -51,7 +51,7 @@ class StepGuard:
             return
         try:
             self._step(**kwargs)
-        except _BadGradient:
+        except _BadGradientError:
             self._has_bad_gradient = True
 
     def _watched_clip(self, parameters: Sequence[Tensor], **kwargs: Any) -> Tensor | None:
@@ -59,11 +59,11 @@ class StepGuard:
         scaler = getattr(self._wrapper, "loss_scaler", None)
         is_scaled = scaler is not None and scaler.is_enabled()
         if norm is not None and not is_scaled and not torch.isfinite(norm):
-            raise _BadGradient
+            raise _BadGradientError
         return norm
 
 
-class _BadGradient(Exception):
+class _BadGradientError(Exception):
     """Ends a step between the norm of the gradients and the update."""
 
 
