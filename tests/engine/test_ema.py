@@ -4,7 +4,13 @@ import pytest
 import torch
 from mmengine.config import Config
 
-from tests.engine.toy_training import good_numbers, toy_config, toy_runner, write_numbers
+from tests.engine.toy_training import (
+    good_numbers,
+    toy_config,
+    toy_runner,
+    with_evaluation,
+    write_numbers,
+)
 from vitdet.checkpoints.files import read_checkpoint
 from vitdet.engine.ema import AverageWeights, use_ema
 from vitdet.engine.runner import Runner
@@ -109,10 +115,7 @@ def _with_evaluation(folder: Path, *, max_epochs: int, **changes) -> Runner:
     """A run with averaged weights, without dropout, evaluated after each epoch."""
     data = write_numbers(folder / "data", good_numbers(6))
     config = toy_config(data, folder / "run", train_cfg__max_epochs=max_epochs, **changes)
-    loader = config.train_dataloader.to_dict()
-    metric = dict(type="tests.engine.toy_training.NumWeights")
-    config.merge_from_dict(dict(val_dataloader=loader, val_cfg={}, val_evaluator=metric))
     use_ema(config)
-    runner = Runner.from_cfg(config)
+    runner = Runner.from_cfg(with_evaluation(config))
     runner.model.dropout.p = 0.0
     return runner

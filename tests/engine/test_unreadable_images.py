@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from tests.engine.toy_training import good_numbers, log_of, toy_runner, write_numbers
-from vitdet.engine.unreadable_images import LIST, read_list
+from vitdet.datasets.guarded_load import LIST, unreadable_images
 from vitdet.errors import UserError
 
 
@@ -23,7 +23,7 @@ def test_another_image_takes_the_place_and_the_file_is_listed(
     runner.train()
     assert runner.iter == 12
     reason = "could not convert string to float: 'no'"
-    assert read_list(tmp_path / "run") == {str(data / "07.txt"): reason}
+    assert unreadable_images(tmp_path / "run") == {str(data / "07.txt"): reason}
     told = log_of(runner)
     assert told.count("07.txt cannot be read, another image takes its place: could not") == 1
     assert f"1 images could not be read, others took their place: {data / '07.txt'}" in told
@@ -66,7 +66,7 @@ def test_evaluation_data_are_not_guarded(tmp_path: Path) -> None:
         tmp_path / "run2",
         val_dataloader=loader,
         val_cfg={},
-        val_evaluator=dict(type="tests.engine.toy_training.NumWeights"),
+        val_evaluator=dict(type="tests.engine.toy_training.NumBatches"),
     )
     with pytest.raises(ValueError, match="could not convert"):
         runner.train()

@@ -1,5 +1,6 @@
 """An update of the weights that is left out where the loss is not finite."""
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -23,7 +24,13 @@ class StepGuard:
     def __init__(self, wrapper: OptimWrapper) -> None:
         self._wrapper = wrapper
         self._update_params, self._step = wrapper.update_params, wrapper.step
-        wrapper.update_params, wrapper.step = self._watched_update, self._guarded_step
+        wrapper.update_params = self._watched_update
+
+        @functools.wraps(wrapper.step)  # with the mark by which schedulers know that they count it
+        def step(**kwargs: Any) -> None:
+            self._guarded_step(**kwargs)
+
+        wrapper.step = step
         if wrapper.clip_grad_kwargs:
             self._clip = wrapper.clip_func
             wrapper.clip_func = self._watched_clip

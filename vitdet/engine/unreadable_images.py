@@ -1,7 +1,5 @@
 """Images that cannot be read in a training: replaced by others, counted and listed."""
 
-import json
-import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -10,9 +8,8 @@ from mmengine.dist import is_main_process, master_only
 from mmengine.hooks import Hook
 from torch.utils.data import Dataset
 
-from vitdet.errors import UserError
+from vitdet.datasets.guarded_load import LIST, GuardedLoad, list_entries, too_many_unreadable
 
-LIST = "unreadable_images.jsonl"
 _SHARE, _MOST = 0.01, 50
 
 
@@ -45,6 +42,7 @@ class SkipUnreadableImages(Hook):
                 else one
                 for one in transforms
             ]
+        self._new()  # those of the run that is gone on with count, and were said
 
     def after_train_iter(self, runner: Any, **_: Any) -> None:
         for image, reason in self._new():
@@ -53,7 +51,7 @@ class SkipUnreadableImages(Hook):
                 f"({len(self._images)} so far, the run ends at {self.limit + 1})"
             )
         if len(self._images) > self.limit:
-            error = _too_many(self._images, self.limit, self._path)
+            error = too_many_unreadable(self._images, self.limit, self._path)
             if not is_main_process():  # of whom no command prints anything
                 runner.logger.error(str(error))
             raise error
@@ -77,64 +75,11 @@ class SkipUnreadableImages(Hook):
         whole = content[: content.rfind(b"\n") + 1]
         self._position += len(whole)
         found = []
-        for image, reason in _entries(whole.decode(errors="replace")):
+        for image, reason in list_entries(whole.decode(errors="replace")):
             if image not in self._images:
                 self._images[image] = reason
                 found.append((image, reason))
         return found
-
-
-class GuardedLoad:
-    """A transform that reads files; None, for which a data set takes another image, where it fails.
-
-    A process that meets more than `limit` such images raises UserError.
-    """
-
-    def __init__(self, transform: Any, path: Path, limit: int) -> None:
-        self.transform, self.path, self.limit = transform, path, limit
-        self._seen: dict[str, str] = {}
-
-    def __call__(self, results: dict[str, Any]) -> dict[str, Any] | None:
-        image = str(results.get("img_path"))
-        try:
-            return self.transform(results)
-        except MemoryError:
-            raise
-        except Exception as error:  # readers have many ways to fail
-            self._note(image, " ".join(str(error).split())[:300] or type(error).__name__)
-            return None
-
-    def __repr__(self) -> str:
-        return repr(self.transform)
-
-    def _note(self, image: str, reason: str) -> None:
-        if image in self._seen:
-            return
-        self._seen[image] = reason
-        line = json.dumps(dict(image=image, reason=reason)) + "\n"
-        # One write to the end of the file: lines of several processes do not mix.
-        descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-        try:
-            os.write(descriptor, line.encode())
-        finally:
-            os.close(descriptor)
-        if len(self._seen) > self.limit:
-            raise _too_many(self._seen, self.limit, self.path)
-
-
-def read_list(run_folder: Path) -> dict[str, str]:
-    """Images that a run could not read, with reasons; empty where there are none."""
-    path = run_folder / LIST
-    return dict(_entries(path.read_text(errors="replace"))) if path.is_file() else {}
-
-
-def _entries(text: str) -> Iterable[tuple[str, str]]:
-    for line in text.splitlines():
-        try:
-            entry = json.loads(line)
-            yield str(entry["image"]), str(entry["reason"])
-        except (ValueError, KeyError, TypeError):
-            continue  # torn off by a crash
 
 
 def _inner_datasets(dataset: Any) -> Iterable[Any]:
@@ -145,11 +90,3 @@ def _inner_datasets(dataset: Any) -> Iterable[Any]:
         yield dataset
     for one in below:
         yield from _inner_datasets(one)
-
-
-def _too_many(images: dict[str, str], limit: int, path: Path) -> UserError:
-    (image, reason), *_ = images.items()
-    return UserError(
-        f"{len(images)} images of the training data cannot be read, more than the limit of {limit}"
-        f" (default_hooks.unreadable_images.limit): {image}: {reason}; the others are in {path}"
-    )
