@@ -88,6 +88,16 @@ def _first_term(runner) -> float:
     return runner.message_hub.log_scalars["train/loss_first"].current()
 
 
+def test_good_batches_whose_updates_are_left_out_do_not_start_the_count_anew(
+    tmp_path: Path,
+) -> None:
+    good = good_numbers(2)
+    data = write_numbers(tmp_path / "data", [*good, NAN, good[0]] * 5)
+    runner = toy_runner(data, tmp_path / "run", optim_wrapper__accumulative_counts=2)
+    with pytest.raises(UserError, match=r"step 10 .* 5 in a row: "):
+        runner.train()
+
+
 def test_weights_that_are_not_finite_are_said(tmp_path: Path) -> None:
     data = write_numbers(tmp_path / "data", good_numbers(12))
     runner = toy_runner(data, tmp_path / "run")

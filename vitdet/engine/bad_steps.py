@@ -23,8 +23,9 @@ class SkipBadSteps(Hook):
     """Leaves out a step with a NaN or infinite loss and names the terms and the image files.
 
     Afterwards the model is what it was before the step, running statistics of its norms included.
-    After `max_in_a_row` such steps the run ends; batch, weights and random state of the last one
-    are then in the folder `bad_batch` of the run, for `vitdet.engine.bad_batch.replay`.
+    After `max_in_a_row` such steps without an update between them the run ends; batch, weights and
+    random state of the last one are then in the folder `bad_batch` of the run, for
+    `vitdet.engine.bad_batch.replay`.
 
     Values that are not finite are taken out of the step's outputs, so that no mean of a log has
     them.
@@ -62,8 +63,11 @@ class SkipBadSteps(Hook):
         data_batch: Any = None,
         outputs: dict[str, Tensor] | None = None,
     ) -> None:
-        if self._guard is None or not self._guard.is_bad():
-            self.in_a_row = 0
+        if self._guard is None:
+            return
+        if not self._guard.is_bad():
+            if self._guard.has_updated:  # not a good batch whose update another one spoils
+                self.in_a_row = 0
             return
         if self._statistics:
             torch._foreach_copy_(self._statistics, self._kept_statistics)
@@ -125,7 +129,5 @@ def _describe(found: list[tuple[dict[str, float], list[str]]]) -> str:
         terms.pop("loss", None)  # the sum, which says less
     said = ", ".join(f"{name} is {value}" for name, value in terms.items())
     more = f" and {len(images) - _NAMED_IMAGES} more" if len(images) > _NAMED_IMAGES else ""
-    return (
-        f"{said or 'the norm of the gradients is not finite'}, on "
-        f"{', '.join(images[:_NAMED_IMAGES])}{more}"
-    )
+    where = f", on {', '.join(images[:_NAMED_IMAGES])}{more}" if images else ""
+    return f"{said or 'the norm of the gradients is not finite'}{where}"

@@ -19,6 +19,8 @@ class StepGuard:
     device still has the backward pass to do. Where gradients are clipped by their norm, which
     mmengine brings to the host anyway, a norm that is not finite counts too, but under loss
     scaling: there it is how the scale is found.
+
+    `has_updated` says whether the last step ended in an update.
     """
 
     def __init__(self, wrapper: OptimWrapper) -> None:
@@ -45,6 +47,7 @@ class StepGuard:
         """Forget the last step."""
         self._last: _Verdict | None = None
         self._has_bad_gradient = False
+        self.has_updated = False
 
     def _watched_update(self, loss: Tensor, *args: Any, **kwargs: Any) -> None:
         self._last = _Verdict(loss)
@@ -58,6 +61,7 @@ class StepGuard:
             return
         try:
             self._step(**kwargs)
+            self.has_updated = True
         except _BadGradientError:
             self._has_bad_gradient = True
 
