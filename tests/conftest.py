@@ -11,6 +11,12 @@ import vitdet  # noqa: F401  mmdet cannot be imported before it
 ROOT = Path(__file__).parents[1]
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Nothing is kept from one run of the tests to the next."""
+    os.environ["VITDET_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """Folder of real labelled photos that may lie beside a clone; tests on them skip without it."""

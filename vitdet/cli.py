@@ -314,8 +314,7 @@ def _inspect(arguments: argparse.Namespace) -> None:
 def _convert_data(arguments: argparse.Namespace) -> None:
     from vitdet.datasets.formats.convert import convert
 
-    conversion = convert(arguments.source, arguments.target, copy_images=arguments.copy_images)
-    sys.stdout.write(f"{conversion}\n")
+    convert(arguments.source, arguments.target, copy_images=arguments.copy_images)
 
 
 def _zoo_list(arguments: argparse.Namespace) -> None:

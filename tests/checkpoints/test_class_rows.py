@@ -1,7 +1,12 @@
-"""A set predictor's class rows go where the classes of their names are."""
+"""Class rows of heads go where the classes of their names are."""
+
+import copy
 
 import pytest
 import torch
+from mmdet.models.dense_heads import ATSSHead, FCOSHead, RetinaHead
+from mmdet.models.roi_heads import FCNMaskHead, Shared2FCBBoxHead
+from torch import nn
 
 from tests.detectors.test_detr import tiny
 from vitdet.checkpoints import load_checkpoint
@@ -74,3 +79,74 @@ def test_the_backbone_takes_its_part_of_a_detectors_file() -> None:
         source.backbone.conv1.weight.add_(1)
     load_checkpoint(model.backbone, source.state_dict())
     assert torch.equal(model.backbone.conv1.weight, source.backbone.conv1.weight)
+
+
+OLD, NEW = ("ant", "bee", "cat"), ("cat", "emu", "ant", "fox")
+
+
+def region_heads(num_classes: int) -> nn.Module:
+    box_head = Shared2FCBBoxHead(
+        in_channels=4, fc_out_channels=8, roi_feat_size=2, num_classes=num_classes
+    )
+    mask_head = FCNMaskHead(
+        num_convs=1, in_channels=4, conv_out_channels=4, num_classes=num_classes
+    )
+    return nn.ModuleDict({"bbox_head": box_head, "mask_head": mask_head})
+
+
+def test_rows_of_boxes_and_masks_follow_names() -> None:
+    """What the heads say of a class stays, wherever the class has moved to."""
+    source, model = region_heads(len(OLD)), region_heads(len(NEW))
+    fresh = copy.deepcopy(model.state_dict())
+    state = {"state_dict": source.state_dict(), "meta": {"CLASSES": OLD}}
+    report = load_checkpoint(model, state, classes=NEW, new_classes=True)
+    assert (report.carried_classes, report.fresh_classes) == (["cat", "ant"], ["emu", "fox"])
+    region = torch.randn(5, 4, 2, 2)
+    scores, boxes = source["bbox_head"](region)
+    new_scores, new_boxes = model["bbox_head"](region)
+    assert torch.equal(new_scores[:, [0, 2, 4]], scores[:, [2, 0, 3]])  # the last: no object
+    boxes, new_boxes = boxes.unflatten(1, (-1, 4)), new_boxes.unflatten(1, (-1, 4))
+    assert torch.equal(new_boxes[:, [0, 2]], boxes[:, [2, 0]])
+    masks, new_masks = source["mask_head"](region), model["mask_head"](region)
+    torch.testing.assert_close(new_masks[:, [0, 2]], masks[:, [2, 0]])
+    for key in ("bbox_head.fc_cls", "mask_head.conv_logits"):
+        rows = model.state_dict()[f"{key}.weight"]
+        assert torch.equal(rows[[1, 3]], fresh[f"{key}.weight"][[1, 3]])
+
+
+@pytest.mark.parametrize("head", [RetinaHead, FCOSHead, ATSSHead])
+def test_rows_of_anchors_follow_names(head: type[nn.Module]) -> None:
+    def build(num_classes: int) -> nn.Module:
+        return nn.ModuleDict({"bbox_head": head(num_classes, 4, feat_channels=32)})
+
+    source, model = build(len(OLD)), build(len(NEW))
+    state = {"state_dict": source.state_dict(), "meta": {"CLASSES": OLD}}
+    report = load_checkpoint(model, state, classes=NEW, new_classes=True)
+    assert report.carried_classes == ["cat", "ant"]
+    maps = [torch.randn(1, 4, size, size) for size in (8, 6, 4, 3, 2)]
+    scores, new_scores = (one.eval()["bbox_head"](maps)[0][0] for one in (source, model))
+    anchors = scores.shape[1] // len(OLD)
+    scores = scores.unflatten(1, (anchors, len(OLD)))
+    new_scores = new_scores.unflatten(1, (anchors, len(NEW)))
+    torch.testing.assert_close(new_scores[:, :, [0, 2]], scores[:, :, [2, 0]])
+
+
+def test_heads_that_know_no_classes_are_taken_whole() -> None:
+    def build(num_classes: int) -> nn.Module:
+        return nn.ModuleDict(
+            {
+                "bbox_head": Shared2FCBBoxHead(
+                    in_channels=4,
+                    fc_out_channels=8,
+                    roi_feat_size=2,
+                    num_classes=num_classes,
+                    reg_class_agnostic=True,
+                )
+            }
+        )
+
+    source, model = build(len(OLD)), build(len(NEW))
+    state = {"state_dict": source.state_dict(), "meta": {"CLASSES": OLD}}
+    load_checkpoint(model, state, classes=NEW, new_classes=True)
+    ours, theirs = model["bbox_head"].fc_reg.weight, source["bbox_head"].fc_reg.weight
+    assert torch.equal(ours, theirs)

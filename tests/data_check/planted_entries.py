@@ -92,6 +92,12 @@ def _(_root: Path, content: dict[str, Any]) -> None:
     content["images"][-1].update(width=2 * WIDTH, height=2 * HEIGHT)
 
 
+@planted("image resized after it was labelled", file="004.jpg", id=4)
+def _(root: Path, _content: dict[str, Any]) -> None:
+    path = root / "images/train/004.jpg"
+    Image.open(path).resize((3 * WIDTH, 3 * HEIGHT)).save(path)
+
+
 @planted("image turned by EXIF", file="004.jpg", id=4)
 def _(root: Path, _content: dict[str, Any]) -> None:
     save_with_orientation(root, 6)

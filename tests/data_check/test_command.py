@@ -76,7 +76,9 @@ def test_without_images_nothing_is_opened(data: Path, capsys) -> None:
 
 def test_brief_lets_pass_what_can_be_mended(data: Path) -> None:
     plant(data)
-    kinds = {one.kind for one in check_brief(read_folder(data))[1] if one.severity == "error"}
+    kinds = {
+        one.kind for one in check_brief(read_folder(data))[1].findings if one.severity == "error"
+    }
     assert kinds == {
         "annotation of an unknown category",
         "box outside the image",

@@ -52,6 +52,7 @@ def test_a_class_list_of_another_length_is_refused(tmp_path: Path) -> None:
         (("images/training", "annotations/training"), ("images/validation",) * 2),
         (("train/images", "train/masks"), ("valid/images", "valid/masks")),
         (("img_dir/train", "ann_dir/train"), ("img_dir/val", "ann_dir/val")),
+        (("train", "trainannot"), ("val", "valannot")),
         (("images", "masks"), ("images", "masks")),
     ],
 )

@@ -1,6 +1,7 @@
 """One's own annotated images, of any format, under a config by `--data`."""
 
 import json
+import shutil
 from pathlib import Path
 
 import cv2
@@ -9,6 +10,7 @@ import pytest
 
 from vitdet.engine import load_config, train
 from vitdet.engine.own_data import own_data
+from vitdet.engine.training_check import check_training_data, findings_about
 from vitdet.errors import UserError
 
 CONFIG = Path(__file__).with_name("tiny_maskrcnn.py")
@@ -45,7 +47,7 @@ def test_what_is_not_split_is_split_and_the_folder_is_not_touched(yolo: Path, ca
     )
     assert len(train_images) == 8 and len(val_images) == 2 and not train_images & val_images
     assert own_data(yolo) == found  # the same for testing
-    assert len(list(cache.iterdir())) == 2
+    assert len(list(cache.glob("*.json"))) == 2
 
 
 def test_boxes_without_masks_train_a_mask_rcnn_without_its_mask_head(
@@ -67,14 +69,16 @@ def test_a_model_that_is_nothing_without_masks_says_so(yolo: Path) -> None:
 def test_cocos_own_files_are_taken_as_they_are(data: Path, cache: Path) -> None:
     found = own_data(data)
     assert found.train_ann_file == data / "train.json" and found.has_masks
-    assert not list(cache.iterdir())
+    assert not list(cache.glob("*.json"))
 
 
 def test_faults_are_mended_for_the_run_and_told(
     yolo: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told = []
-    monkeypatch.setattr("vitdet.engine.own_data.print_log", lambda text, **_: told.append(text))
+    monkeypatch.setattr(
+        "vitdet.engine.data_findings.print_log", lambda text, **_: told.append(text)
+    )
     (yolo / "labels" / "0.txt").write_text("0 0.5 0.5 0.5 0.5\n7 0.3 0.3 0.4 0.4\n")
     (yolo / "images" / "1.jpg").write_bytes(b"")
     found = own_data(yolo)
@@ -82,6 +86,37 @@ def test_faults_are_mended_for_the_run_and_told(
     names = {image["file_name"] for content in contents for image in content["images"]}
     assert names == {f"{k}.jpg" for k in range(2, 10)}
     assert any("mended for this run" in text and "0.txt" in text for text in told)
+
+
+def test_a_report_shows_what_the_check_found(yolo: Path, tmp_path: Path) -> None:
+    (yolo / "labels" / "0.txt").write_text("0 0.5 0.5 0.5 0.5\n7 0.3 0.3 0.4 0.4\n")
+    config = load_config(CONFIG, data=yolo, options={"train_cfg.max_epochs": 1})
+    page = (train(config, tmp_path / "run", device="cpu") / "report.html").read_text()
+    assert "Data check" in page and "mended for this run" in page and "labels/0.txt" in page
+    # The saved config names the mended copy: what is known of that is not forgotten.
+    saved = load_config(tmp_path / "run" / CONFIG.name)
+    assert "labels/0.txt" in findings_about(saved)
+
+
+def test_data_of_a_config_are_checked_once(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "data"
+    shutil.copytree(data, folder)
+    content = json.loads((folder / "train.json").read_text())
+    content["annotations"].append(dict(content["annotations"][0], id=10**6))  # the same box twice
+    (folder / "train.json").write_text(json.dumps(content))
+    config = load_config(CONFIG, data=data)
+    config.train_dataloader.dataset.ann_file = str(folder / "train.json")
+    told = []
+    monkeypatch.setattr(
+        "vitdet.engine.data_findings.print_log", lambda text, **_: told.append(text)
+    )
+    assert findings_about(config) == ""
+    check_training_data(config)
+    check_training_data(config)
+    assert len(told) == 1 and "trained on as they are" in told[0] and str(10**6) in told[0]
+    assert str(10**6) in findings_about(config)
 
 
 def test_nothing_left_to_train_on(tmp_path: Path) -> None:

@@ -92,7 +92,7 @@ def toy_config(data: Path, work_dir: Path, **changes: Any) -> Config:
             default_scope="mmengine",
             model=dict(type=f"{HERE}.ToyModel"),
             train_dataloader=loader,
-            train_cfg=dict(by_epoch=True, max_epochs=1),
+            train_cfg=dict(type="mmengine.runner.EpochBasedTrainLoop", max_epochs=1),
             optim_wrapper=dict(
                 type="mmengine.optim.OptimWrapper", optimizer=dict(type="torch.optim.SGD", lr=0.1)
             ),

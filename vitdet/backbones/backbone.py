@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from vitdet.errors import UserError
+from vitdet.layers.feature_map import as_feature_map
 
 Size = TypeVar("Size")
 InitConfig = dict[str, Any] | list[dict[str, Any]] | None
@@ -156,13 +157,13 @@ def maps_of_stages(x: Tensor, stages: nn.ModuleList, norms: nn.ModuleDict) -> tu
         norms: by the number of the stage.
 
     Returns:
-        (B, C_l, H_l, W_l) each, views of channels-last memory.
+        (B, C_l, H_l, W_l) each.
     """
     maps = []
     for index, stage in enumerate(stages):
         before_downsample, x = stage(x)
         if str(index) in norms:
-            maps.append(norms[str(index)](before_downsample).permute(0, 3, 1, 2))
+            maps.append(as_feature_map(norms[str(index)](before_downsample)))
     return tuple(maps)
 
 

@@ -25,6 +25,7 @@ from vitdet.layers import (
     SpatialReductionAttention,
     linear_drop_path_rates,
 )
+from vitdet.layers.feature_map import as_feature_map
 from vitdet.layers.position_embedding import resize_position_embedding
 from vitdet.registry import MODELS
 
@@ -173,7 +174,7 @@ class PyramidVisionTransformer(Backbone):
 
         Returns:
             One map (B, C_l, H // stride_l, W // stride_l), no side less than 1, per entry of
-            `out_indices`, a view of channels-last memory.
+            `out_indices`.
         """
         x, maps = images, []
         for index, stage in enumerate(self.stages):
@@ -242,8 +243,8 @@ class PVTStage(nn.Module):
         for block in self.blocks:
             x = run_block(block, x, with_checkpoint=self.with_checkpoint)
         if self.cls_token is not None:
-            return x, x[:, 1:].unflatten(1, size).permute(0, 3, 1, 2)
-        return x.flatten(1, 2), x.permute(0, 3, 1, 2)
+            return x, as_feature_map(x[:, 1:].unflatten(1, size))
+        return x.flatten(1, 2), as_feature_map(x)
 
 
 class PVTBlock(nn.Module):

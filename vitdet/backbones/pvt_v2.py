@@ -23,6 +23,7 @@ from vitdet.layers import (
     SpatialReductionAttention,
     linear_drop_path_rates,
 )
+from vitdet.layers.feature_map import as_feature_map
 from vitdet.registry import MODELS
 
 ARCHS = {
@@ -149,8 +150,7 @@ class PyramidVisionTransformerV2(Backbone):
             images: (B, 3, H, W), any size.
 
         Returns:
-            One map (B, C_l, ceil(H / stride_l), ceil(W / stride_l)) per entry of `out_indices`, a
-            view of channels-last memory.
+            One map (B, C_l, ceil(H / stride_l), ceil(W / stride_l)) per entry of `out_indices`.
         """
         x, maps = images, []
         for index, stage in enumerate(self.stages):
@@ -194,7 +194,7 @@ class PVTv2Stage(nn.Module):
         x = self.patch_embed(x)
         for block in self.blocks:
             x = run_block(block, x, with_checkpoint=self.with_checkpoint)
-        return self.norm(x).permute(0, 3, 1, 2)
+        return as_feature_map(self.norm(x))
 
 
 def _init_convolution(module: nn.Module) -> None:

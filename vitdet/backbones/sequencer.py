@@ -23,6 +23,7 @@ from vitdet.backbones.backbone import (
 from vitdet.errors import UserError
 from vitdet.layers import DropPath, FeedForward, PatchEmbed
 from vitdet.layers.bilstm import BiLSTM, BiLSTM2D
+from vitdet.layers.feature_map import as_feature_map
 from vitdet.layers.map_resampling import resample_map
 from vitdet.registry import MODELS
 
@@ -159,9 +160,8 @@ class Sequencer2D(Backbone):
             images: (B, 3, H, W), any size.
 
         Returns:
-            One map (B, C_l, ceil(H / stride_l), ceil(W / stride_l)) per entry of `out_indices`, a
-            view of channels-last memory; rounded down, to no less than 1, where `out_strides` is
-            None.
+            One map (B, C_l, ceil(H / stride_l), ceil(W / stride_l)) per entry of `out_indices`;
+            rounded down, to no less than 1, where `out_strides` is None.
         """
         size = images.shape[2:]
         if self.is_resampled:
@@ -174,7 +174,7 @@ class Sequencer2D(Backbone):
                 continue
             if self.is_resampled:
                 before_downsample = self.norms[str(index)](before_downsample)
-            feature_map = before_downsample.permute(0, 3, 1, 2)
+            feature_map = as_feature_map(before_downsample)
             if self.is_resampled:
                 out_stride = self.strides[len(maps)]
                 feature_map = resample_map(feature_map, self.stage_strides[index], out_stride, size)

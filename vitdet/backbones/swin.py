@@ -150,8 +150,7 @@ class SwinTransformer(Backbone):
             images: (B, 3, H, W), any size.
 
         Returns:
-            One map (B, C_l, ceil(H / stride_l), ceil(W / stride_l)) per entry of `out_indices`, a
-            view of channels-last memory.
+            One map (B, C_l, ceil(H / stride_l), ceil(W / stride_l)) per entry of `out_indices`.
         """
         return maps_of_stages(self._embed(images), self.stages, self.norms)
 

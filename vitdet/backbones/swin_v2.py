@@ -146,8 +146,7 @@ class SwinTransformerV2(Backbone):
             images: (B, 3, H, W), any size.
 
         Returns:
-            One map (B, C_l, ceil(H / stride_l), ceil(W / stride_l)) per entry of `out_indices`, a
-            view of channels-last memory.
+            One map (B, C_l, ceil(H / stride_l), ceil(W / stride_l)) per entry of `out_indices`.
         """
         return maps_of_stages(self.patch_embed(images), self.stages, self.norms)
 

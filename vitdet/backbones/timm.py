@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from vitdet.backbones.backbone import Backbone, InitConfig
 from vitdet.errors import UserError
+from vitdet.layers.feature_map import as_feature_map
 from vitdet.registry import MODELS
 
 # How families of timm are told to take images of any size; a model knows one of them or none.
@@ -111,7 +112,7 @@ class TimmBackbone(Backbone):
         maps = []
         for feature_map, stride in zip(self.net(self._fit(images)), self.strides, strict=True):
             if self._is_channels_last:
-                feature_map = feature_map.permute(0, 3, 1, 2)
+                feature_map = as_feature_map(feature_map)
             maps.append(feature_map[..., : -(-height // stride), : -(-width // stride)])
         return tuple(maps)
 

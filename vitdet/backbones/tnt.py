@@ -25,6 +25,7 @@ from vitdet.layers import (
     SelfAttention,
     linear_drop_path_rates,
 )
+from vitdet.layers.feature_map import as_feature_map
 from vitdet.layers.position_embedding import resize_position_embedding
 from vitdet.registry import MODELS
 
@@ -152,14 +153,13 @@ class TNT(Backbone):
             images: (B, 3, H, W), any size.
 
         Returns:
-            One map (B, C, ceil(H / stride_l), ceil(W / stride_l)) per entry of `out_indices`; where
-            it is not rescaled, a view of channels-last memory.
+            One map (B, C, ceil(H / stride_l), ceil(W / stride_l)) per entry of `out_indices`.
         """
         inner, outer, grid = self._embed(images)
         maps: list[Tensor] = []
         for index, block in enumerate(self.blocks[: max(self.out_indices, default=-1) + 1]):
             inner, outer = run_block(block, inner, outer, with_checkpoint=self.with_checkpoint)
-            feature_map = outer[:, 1:].unflatten(1, grid).permute(0, 3, 1, 2)
+            feature_map = as_feature_map(outer[:, 1:].unflatten(1, grid))
             maps += [feature_map] * self.out_indices.count(index)
         if not self.rescalings:
             return tuple(maps)

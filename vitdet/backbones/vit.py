@@ -27,6 +27,7 @@ from vitdet.layers import (
     SelfAttention,
     linear_drop_path_rates,
 )
+from vitdet.layers.feature_map import as_feature_map
 from vitdet.layers.position_embedding import resize_position_embedding
 from vitdet.registry import MODELS
 
@@ -186,8 +187,7 @@ class VisionTransformer(Backbone):
             images: (B, 3, H, W), any size.
 
         Returns:
-            One map (B, C, ceil(H / stride_l), ceil(W / stride_l)) per entry of `out_indices`; where
-            it is not rescaled, a view of channels-last memory.
+            One map (B, C, ceil(H / stride_l), ceil(W / stride_l)) per entry of `out_indices`.
         """
         x, grid = self.embed(images)
         maps: list[Tensor] = []
@@ -233,7 +233,7 @@ class VisionTransformer(Backbone):
         """Lay the patches' tokens out, (B, C, H / patch, W / patch)."""
         if not self.keeps_map:
             x = x[:, self.num_class_tokens :].unflatten(1, grid)
-        return x.permute(0, 3, 1, 2)
+        return as_feature_map(x)
 
     def freeze(self) -> None:
         if self.frozen_stages < 0:

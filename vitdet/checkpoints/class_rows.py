@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -16,29 +17,56 @@ STUFF_IDS = (
     *(148, 149, 151, 154, 155, 156, 159, 161, 166, 168, 171, 175, 176, 177, 178, 180, 181),
     *range(184, 201),
 )
-# Layers of mmdet's and mmseg's heads that have a row for each class, and how many rows follow
-# those: Deformable DETR's and DINO's, one for each decoder layer, and the labels that DINO
-# denoises; Mask2Former's; those of segmentors.
+
+
+class ClassRows(NamedTuple):
+    """How the rows of a layer belong to classes.
+
+    Attributes:
+        num_others: rows at the end that belong to no class: "no object", background.
+        per_class: rows of a class, one after the other: 4 of a box.
+        has_anchors: whether all this (without others) comes once for each anchor.
+    """
+
+    num_others: int = 0
+    per_class: int = 1
+    has_anchors: bool = False
+
+    def num_anchors(self, num_rows: int, num_classes: int) -> int:
+        """How often all classes come in `num_rows`; 0 if these rows are laid out differently."""
+        number, rest = divmod(num_rows - self.num_others, max(num_classes * self.per_class, 1))
+        return number if not rest and (number == 1 or self.has_anchors) else 0
+
+
+NO_OBJECT_LAST = ClassRows(num_others=1)
+# Layers of mmdet's and mmseg's heads that have rows for each class: of Mask R-CNN and its kin; of
+# RetinaNet, FCOS, ATSS, YOLOX, RTMDet and theirs; of Deformable DETR and DINO, for each decoder
+# layer, and the labels that DINO denoises; of Mask2Former; of segmentors.
 HEAD_ENTRIES = (
-    (r"(^|\.)bbox_head\.cls_branches\.\d+$", 0),
-    (r"(^|\.)dn_query_generator\.label_embedding$", 0),
-    (r"(^|\.)panoptic_head\.cls_embed$", 1),
-    (r"(^|\.)(decode|auxiliary)_head(\.\d+)?\.conv_seg$", 0),
-    (r"(^|\.)decode_head\.cls_embed$", 1),
+    (r"(^|\.)bbox_head(\.\d+)?\.fc_cls$", NO_OBJECT_LAST),
+    (r"(^|\.)bbox_head(\.\d+)?\.fc_reg$", ClassRows(per_class=4)),
+    (r"(^|\.)mask_head(\.\d+)?\.conv_logits$", ClassRows()),
+    (r"(^|\.)bbox_head\.(\w+_cls|conv_cls)$", ClassRows(has_anchors=True)),
+    (r"(^|\.)bbox_head\.(rtm_cls|multi_level_conv_cls)\.\d+$", ClassRows(has_anchors=True)),
+    (r"(^|\.)bbox_head\.cls_branches\.\d+$", ClassRows()),
+    (r"(^|\.)dn_query_generator\.label_embedding$", ClassRows()),
+    (r"(^|\.)panoptic_head\.cls_embed$", NO_OBJECT_LAST),
+    (r"(^|\.)(decode|auxiliary)_head(\.\d+)?\.conv_seg$", ClassRows()),
+    (r"(^|\.)decode_head\.cls_embed$", NO_OBJECT_LAST),
 )
 
 
-def entries_of_heads(state: StateDict) -> dict[str, int]:
-    """Entries of `state` in such heads that have class rows -> number of rows after those.
+def entries_of_heads(state: StateDict) -> dict[str, ClassRows]:
+    """Entries of `state` in such heads, by the layer's name.
 
-    Found by the layer's name; a layer without a weight (GroundingDINO's) has no rows of its own.
+    A layer without a weight (GroundingDINO's) has no rows of its own.
     """
     entries = {}
     for key in state:
         layer = key.rpartition(".")[0]
-        for pattern, num_others in HEAD_ENTRIES:
+        for pattern, rows in HEAD_ENTRIES:
             if re.search(pattern, layer) and f"{layer}.weight" in state:
-                entries[key] = num_others
+                entries.setdefault(key, rows)
     return entries
 
 
@@ -70,23 +98,24 @@ def carry_rows(
     old: Sequence[str | None],
     new: Sequence[str],
     *,
-    num_others: int = 1,
+    rows: ClassRows = NO_OBJECT_LAST,
 ) -> Tensor:
     """The rows of `ours`, with those of classes that `theirs` has replaced, and of what follows.
 
     Args:
-        theirs: (len(old) + num_others, ...).
-        ours: (len(new) + num_others, ...).
-        old: name of each row of `theirs`.
-        new: name of each row of `ours`.
-        num_others: rows at the end that belong to no class: "no object".
+        theirs: (anchors * len(old) * rows.per_class + rows.num_others, ...).
+        ours: (anchors * len(new) * rows.per_class + rows.num_others, ...).
+        old: name of each class of `theirs`.
+        new: name of each class of `ours`.
+        rows: how both are laid out.
     """
-    rows = ours.detach().clone()
-    places = [index for index, name in enumerate(new) if name in old]
-    sources = [old.index(new[index]) for index in places]
-    places += [len(new) + index for index in range(num_others)]
-    sources += [len(old) + index for index in range(num_others)]
-    rows[torch.tensor(places, dtype=torch.long)] = theirs.to(rows)[
-        torch.tensor(sources, dtype=torch.long)
-    ]
-    return rows
+    result = ours.detach().clone()
+    places = torch.tensor([index for index, name in enumerate(new) if name in old]).long()
+    sources = torch.tensor([old.index(name) for name in new if name in old]).long()
+    ends = len(ours) - rows.num_others, len(theirs) - rows.num_others
+    anchors = rows.num_anchors(len(ours), len(new))
+    body = result[: ends[0]].view(anchors, len(new), rows.per_class, *ours.shape[1:])
+    their_body = theirs[: ends[1]].reshape(anchors, len(old), rows.per_class, *ours.shape[1:])
+    body[:, places] = their_body.to(result)[:, sources]
+    result[ends[0] :] = theirs[ends[1] :].to(result)
+    return result

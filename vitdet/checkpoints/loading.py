@@ -9,7 +9,7 @@ from mmengine.model import is_model_wrapper
 from torch import Tensor, nn
 
 from vitdet.backbones.backbone import Backbone
-from vitdet.checkpoints.class_rows import carry_rows, entries_of_heads
+from vitdet.checkpoints.class_rows import NO_OBJECT_LAST, ClassRows, carry_rows, entries_of_heads
 from vitdet.checkpoints.families import FAMILIES, family_of, has_family
 from vitdet.checkpoints.files import read_checkpoint
 from vitdet.checkpoints.identify import identify
@@ -195,7 +195,7 @@ def _convert_our_modules(
         target = module.state_dict()
         _drop_spare(converted, family, target)
         resized = _resize(converted.state, family, target)
-        entries = dict.fromkeys(family.class_entries, 1)
+        entries = dict.fromkeys(family.class_entries, NO_OBJECT_LAST)
         published = family.published_classes
         _carry_classes(converted.state, entries, target, names, report, published=published)
         state |= {prefix + key: value for key, value in converted.state.items()}
@@ -261,7 +261,7 @@ def _added(state: StateDict, family: Family, target: StateDict, names: ClassName
 
 def _carry_classes(
     state: dict[str, Tensor],
-    entries: Mapping[str, int],
+    entries: Mapping[str, ClassRows],
     target: StateDict,
     names: ClassNames,
     report: LoadReport,
@@ -270,24 +270,27 @@ def _carry_classes(
 ) -> None:
     """Bring rows of classes, in place, into the order of the model's classes, if these are known.
 
-    Without `may_be_new` this is done only where the checkpoint has all of them. `entries` says how
-    many rows follow those of the classes, `published` names classes that a checkpoint does not.
+    Without `may_be_new` this is done only where the checkpoint has all of them. `published` names
+    classes that a checkpoint does not.
     """
-    entries = {key: num for key, num in entries.items() if key in state and key in target}
-    sizes = {(len(state[key]) - num, len(target[key]) - num) for key, num in entries.items()}
-    if names.ours is None or len(sizes) != 1:
+    entries = {key: rows for key, rows in entries.items() if key in state and key in target}
+    if names.ours is None or not entries:
         return
-    num_theirs, num_ours = sizes.pop()
-    theirs = names.theirs or published(num_theirs) or []
+    num_rows = {len(state[key]) - rows.num_others for key, rows in entries.items()}
+    theirs = names.theirs or (published(num_rows.pop()) if len(num_rows) == 1 else None) or []
     fresh = [name for name in names.ours if name not in theirs]
     is_allowed = names.may_be_new or not fresh
-    is_known = (len(theirs), len(names.ours)) == (num_theirs, num_ours)
-    if not is_known or list(theirs) == list(names.ours) or not is_allowed:
+    entries = {
+        key: rows
+        for key, rows in entries.items()
+        if rows.num_anchors(len(state[key]), len(theirs)) > 0
+        and rows.num_anchors(len(state[key]), len(theirs))
+        == rows.num_anchors(len(target[key]), len(names.ours))
+    }
+    if not entries or list(theirs) == list(names.ours) or not is_allowed:
         return
-    for key, num_others in entries.items():
-        state[key] = carry_rows(
-            state[key], target[key], list(theirs), names.ours, num_others=num_others
-        )
+    for key, rows in entries.items():
+        state[key] = carry_rows(state[key], target[key], list(theirs), names.ours, rows=rows)
     report.carried_classes += [name for name in names.ours if name in theirs]
     report.fresh_classes += fresh
 

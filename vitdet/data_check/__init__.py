@@ -4,6 +4,5 @@ from vitdet.data_check.brief import check_brief
 from vitdet.data_check.check import DataCheck
 from vitdet.data_check.finding import Example, Finding
 from vitdet.data_check.mend import mend
-from vitdet.data_check.mended_folder import write_mended
 
-__all__ = ["DataCheck", "Example", "Finding", "check_brief", "mend", "write_mended"]
+__all__ = ["DataCheck", "Example", "Finding", "check_brief", "mend"]

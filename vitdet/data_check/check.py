@@ -38,7 +38,8 @@ class DataCheck:
 
         Args:
             folder: all splits; not changed.
-            reading: of images: their names only, the heads of at most 2,000, or all pixels.
+            reading: of images: their names only; in brief the pixels of up to 1,000 and the heads
+                of up to 2,000; or all pixels.
             known: what was read of image files before, by path.
         """
         self.folder = folder

@@ -14,12 +14,14 @@ from vitdet.data_check.check_splits import file_paths, training_split
 from vitdet.data_check.columns import Columns
 from vitdet.data_check.finding import Finding
 from vitdet.data_check.image_files import ImageFile, list_folders, read_image_files
+from vitdet.data_check.label_frame import resized_images
 from vitdet.datasets.formats.file_names import leads_outside
 from vitdet.datasets.images import IMAGE_SUFFIXES
 
-Reading = Literal["names", "heads", "pixels"]
+Reading = Literal["names", "brief", "pixels"]
 
-_MAX_HEADS = 2000  # files whose heads are read before a training, drawn at random
+# In brief: of so many files the pixels are read; of more the heads of some, drawn at random.
+_MAX_WHOLE, _MAX_HEADS = 1000, 2000
 
 
 class ImageFiles:
@@ -42,13 +44,18 @@ class ImageFiles:
             for name, paths in self.paths.items()
         }
         self.read = dict(known)
+        self._resized: dict[str, set[int]] = {}
         if reading == "names":
             return
         lengths = {path: self._length(path) for path in named}
         present = sorted(path for path, length in lengths.items() if length >= 0)
-        if reading == "heads" and len(present) > _MAX_HEADS:
-            present = sorted(random.Random(0).sample(present, _MAX_HEADS))
-        self.read |= read_image_files(present, lengths, is_whole=reading == "pixels")
+        is_sample = reading == "brief" and len(present) > _MAX_HEADS
+        chosen = sorted(random.Random(0).sample(present, _MAX_HEADS)) if is_sample else present
+        is_whole = reading == "pixels" or (reading == "brief" and len(chosen) <= _MAX_WHOLE)
+        self.read |= read_image_files(chosen, lengths, is_whole=is_whole)
+        if is_sample and any(self._odd_sizes(columns) for columns in splits.values()):
+            rest = [path for path in present if path not in self.read]
+            self.read |= read_image_files(rest, lengths, is_whole=False)
 
     def _length(self, path: str) -> int:
         folder, name = os.path.split(path)
@@ -59,13 +66,32 @@ class ImageFiles:
         return self.read.get(path) if path is not None else None
 
     def true_sizes(self, columns: Columns) -> dict[int, tuple[int, int]]:
-        """Sizes of the files by row, in the frame that their labels are in."""
+        """Sizes of the images by row, in the frame that their labels are in."""
         sizes = {}
         for row in range(len(columns.images)):
             file = self.of(columns, row)
-            if file is not None and not file.problem:
+            if file is not None and not file.problem and row not in self.resized(columns):
                 is_unturned = _is_labelled_unturned(columns, row, file)
                 sizes[row] = file.size if is_unturned else file.upright_size
+        return sizes
+
+    def resized(self, columns: Columns) -> set[int]:
+        """Rows of images that have another size than when they were labelled."""
+        name = columns.split.name
+        if name not in self._resized:
+            self._resized[name] = resized_images(columns, self._odd_sizes(columns))
+        return self._resized[name]
+
+    def _odd_sizes(self, columns: Columns) -> dict[int, tuple[int, int]]:
+        """Sizes of the files, upright, that are not those which their entries give."""
+        sizes = {}
+        for row, written in enumerate(columns.written_size):
+            file = self.of(columns, row)
+            if file is None or file.problem or np.isnan(written).any():
+                continue
+            is_unturned = _is_labelled_unturned(columns, row, file)
+            if tuple(written) != file.upright_size and not is_unturned:
+                sizes[row] = file.upright_size
         return sizes
 
     def head(self, columns: Columns, row: int) -> ImageFile | None:
@@ -159,6 +185,7 @@ def _check_content(columns: Columns, files: ImageFiles) -> Iterator[Finding]:
         text = f"{width:.0f}x{height:.0f} in the labels, {file_width}x{file_height} in the file"
         return text + f" (EXIF orientation {read[row].orientation})" * (read[row].orientation > 1)
 
+    resized = files.resized(columns)
     different, turned, mirrored = [], [], []
     for row, file in read.items():
         if file.problem:
@@ -167,10 +194,12 @@ def _check_content(columns: Columns, files: ImageFiles) -> Iterator[Finding]:
         if _is_labelled_unturned(columns, row, file):
             turned.append(row)
         elif not np.isnan(written[0] + written[1]) and written != file.upright_size:
-            different.append(row)
+            if row not in resized:
+                different.append(row)
         elif 2 <= file.orientation <= 4:
             mirrored.append(row)
     yield from columns.found("image turned by EXIF", turned, sizes)
+    yield from columns.found("image resized after it was labelled", sorted(resized), sizes)
     yield from columns.found("image size differs from the file", different, sizes)
     yield from columns.found("image mirrored or upside down by EXIF", mirrored, sizes)
     unusual = [row for row, file in read.items() if not file.problem and file.is_unusual]

@@ -6,8 +6,8 @@ from pathlib import Path
 from vitdet.data_check.check import DataCheck
 from vitdet.data_check.html import write_page
 from vitdet.data_check.mend import mend
-from vitdet.data_check.mended_folder import refuse_target, write_mended
 from vitdet.data_check.summary import summary
+from vitdet.datasets.formats.coco_folder import refuse_target, write_coco_folder
 from vitdet.datasets.formats.recognise import read_folder
 
 
@@ -38,8 +38,7 @@ def check_data(
         sys.stdout.write(f"page: {page}\n")
     if mended is not None:
         copy = mend(check)
-        for ann_file in write_mended(copy, mended):
-            sys.stdout.write(f"mended copy: {ann_file}\n")
+        sys.stdout.write(f"mended copy:\n{write_coco_folder(copy, mended)}\n")
         for finding in DataCheck(copy, reading="names", known=check.files.read).findings:
             if finding.severity == "error":
                 sys.stdout.write(f"wrong in it still: {finding.kind} in {finding.split}\n")

@@ -31,6 +31,7 @@ _IMAGES: dict[str, tuple[Severity, str]] = {
     "image file truncated": ("error", _LEFT_OUT),
     "image size missing": ("error", "read from the file; without one, left out"),
     "image size differs from the file": ("error", "the file's size taken, labels kept"),
+    "image resized after it was labelled": ("error", "labels resized as the image was"),
     "image turned by EXIF": ("error", "labels turned as the image is when it is read"),
     "image mirrored or upside down by EXIF": ("warning", "kept: see whether labels fit"),
     "image id used twice": ("error", "one entry kept if all name one file; else left out"),

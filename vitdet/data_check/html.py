@@ -53,17 +53,18 @@ def _parts(check: DataCheck) -> Iterator[str]:
     rows = [[escape(name), *split_figures(one)] for name, one in check.splits.items()]
     notes = "".join(f'<p class="soft">{escape(note)}</p>' for note in folder.notes)
     yield section("Splits", table(SPLIT_HEAD, rows), notes)
-    yield _findings(check)
+    note = "Errors spoil a training or are lost in it; warnings probably do."
+    yield findings_section(check, title="Findings", note=note)
     yield _histograms(check.splits.values())
     yield _classes(check)
 
 
-def _findings(check: DataCheck) -> str:
+def findings_section(check: DataCheck, *, title: str, note: str) -> str:
+    """Every finding with its first places, and samples of it; `note` stands above them."""
     if not check.findings:
-        return section("Findings", "<p>Nothing was found.</p>")
-    note = "Errors spoil a training or are lost in it; warnings probably do."
+        return section(title, "<p>Nothing was found.</p>")
     parts = [_finding(check.splits[one.split], one) for one in check.findings]
-    return section("Findings", *parts, note=note)
+    return section(title, *parts, note=note)
 
 
 def _finding(columns: Columns, finding: Finding) -> str:
@@ -129,5 +130,5 @@ def _classes(check: DataCheck) -> str:
     for row in sorted(order[objects[order] > 0].tolist()):
         drawn = _pictures(class_samples(columns, row, limit=_SAMPLES_PER_CLASS))
         parts.append(f"<h3>{escape(str(columns.categories[row].get('name')))}</h3>{drawn}")
-    note = f"Samples are of {columns.split.name}."
+    note = f"Samples are of {columns.split.name}." if len(check.splits) > 1 else ""
     return section("Classes", *parts, note=note)

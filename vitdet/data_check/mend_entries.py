@@ -10,7 +10,7 @@ import numpy as np
 from vitdet.data_check.check_categories import spelling_form
 from vitdet.data_check.finding import Level
 from vitdet.data_check.mended_split import MendedSplit
-from vitdet.data_check.turn import turned_annotation
+from vitdet.data_check.moved_labels import resized_annotation, turned_annotation
 
 Mend = Callable[[MendedSplit, np.ndarray], None]
 
@@ -48,6 +48,17 @@ def _turn_labels(split: MendedSplit, rows: np.ndarray) -> None:
         for ann in split.annotations_of("images", row):
             split.annotations[ann] = turned_annotation(
                 split.annotations[ann], file.size, file.orientation
+            )
+
+
+def _resize_labels(split: MendedSplit, rows: np.ndarray) -> None:
+    for row in rows.tolist():
+        size = split.columns.written_size[row]
+        width, height = split.files.of(split.columns, row).upright_size
+        split.change("images", row, width=width, height=height)
+        for ann in split.annotations_of("images", row):
+            split.annotations[ann] = resized_annotation(
+                split.annotations[ann], (int(size[0]), int(size[1])), (width, height)
             )
 
 
@@ -159,6 +170,7 @@ def _drop_categories(split: MendedSplit, rows: np.ndarray) -> None:
 MENDS: dict[str, Mend] = {
     "id written in another type": _write_pointers,
     "image turned by EXIF": _turn_labels,
+    "image resized after it was labelled": _resize_labels,
     "image file under another name": _take_near_name,
     "image size missing": _take_file_size,
     "image size differs from the file": _take_file_size,

@@ -30,6 +30,7 @@ _LAYOUTS = tuple(
         ("images/{}", ("masks/{}", "annotations/{}", "labels/{}")),
         ("img_dir/{}", ("ann_dir/{}",)),
         ("{}/images", ("{}/masks", "{}/annotations", "{}/labels")),
+        ("{}", ("{}annot",)),
     )
     for labels in several
 )
@@ -52,8 +53,8 @@ def find_semantic(root: str | Path) -> SemanticSplits:
     """Find the folders of images and label files under `root`.
 
     Known are `images/{train,val}` with `masks`, `annotations` or `labels` of the same form, also
-    the other way round (`train/images`), ADE20K's names `training` and `validation`, and `images`
-    with `masks` alone, which is then both splits.
+    the other way round (`train/images`), ADE20K's names `training` and `validation`, CamVid's
+    `train` with `trainannot`, and `images` with `masks` alone, which is then both splits.
 
     Raises UserError if there is no such pair of folders.
     """
@@ -64,8 +65,8 @@ def find_semantic(root: str | Path) -> SemanticSplits:
     if train is None:
         raise UserError(
             f"no images with masks in {root}: looked for images/train with masks/train, "
-            f"annotations/training, train/images with train/masks, images with masks; found "
-            f"{listing(root)}"
+            f"annotations/training, train/images with train/masks, train with trainannot, images "
+            f"with masks; found {listing(root)}"
         )
     val = _find_split(root, _VAL_NAMES, _LAYOUTS)
     if val is None:

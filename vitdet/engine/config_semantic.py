@@ -20,6 +20,7 @@ from vitdet.datasets.semantic_folder import SemanticFolder, find_semantic, pair_
 from vitdet.engine.config_parts import Part
 from vitdet.engine.config_segmentor import check_outputs, ignored_label, leave_outputs_open
 from vitdet.engine.config_types import class_of
+from vitdet.engine.data_findings import keep_label_report
 from vitdet.engine.label_report import label_report
 from vitdet.errors import UserError
 
@@ -101,6 +102,9 @@ def complete_semantic(
         names = [one.name for one in sets]
         report = label_report(dict(zip(names, counts, strict=True)), table)
         print_log(report, logger="current")
+        folder = label_folder(parts[0][1])
+        if parts[0][0] == "train" and folder is not None:
+            keep_label_report(folder, report)
     palette = _palette(sets[0], table)
     for _, node, _ in parts:
         stated = node.get("metainfo") or {}
@@ -222,6 +226,12 @@ def _has_own_layout(node: Any, root: Path, scope: str) -> bool:
         and not (root / CLASSES_FILE).is_file()
         and all(folder and (root / folder).is_dir() for folder in folders)
     )
+
+
+def label_folder(node: Any) -> Path | None:
+    """Folder of a dataset node's label files, where the node names it."""
+    folder = (node.get("data_prefix") or {}).get("seg_map_path")
+    return Path(node.get("data_root") or "") / folder if folder else None
 
 
 def _read_labels_by_table(steps: Any, scope: str) -> None:

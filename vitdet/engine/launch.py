@@ -17,6 +17,7 @@ from vitdet.engine.log_backends import log_to
 from vitdet.engine.pictures import DrawPredictions, draw_sample_sheet
 from vitdet.engine.report_hook import KeepEvaluation
 from vitdet.engine.runner import Runner
+from vitdet.engine.training_check import check_training_data
 from vitdet.engine.work_dir import BEST, LAST, checkpoint_to_resume, choose_work_dir
 from vitdet.errors import UserError
 
@@ -71,6 +72,8 @@ def train(
             )
         set_batch_size(config, device)
     runner = _build_runner(config, folder, device, launcher)
+    if is_main_process():
+        check_training_data(config)
     evaluation = KeepEvaluation()
     runner.register_hook(evaluation)
     runner.logger.info(f"training {config.filename} on {device}; all of it goes to {folder}")

@@ -3,19 +3,17 @@
 import hashlib
 import json
 import logging
-import os
-import tempfile
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mmengine.logging import print_log
 
-from vitdet.data_check import Finding, check_brief
-from vitdet.data_check.summary import finding_lines
+from vitdet.data_check import check_brief
 from vitdet.datasets.formats.data_folder import CocoSplit, DataFolder
 from vitdet.datasets.formats.recognise import read_folder
 from vitdet.datasets.split import split_images
+from vitdet.engine.cache import cache_folder, write_whole
+from vitdet.engine.data_findings import keep_findings, tell_findings
 from vitdet.errors import UserError
 
 _VAL_SHARE = 0.2
@@ -49,11 +47,13 @@ def own_data(folder: str | Path) -> OwnData:
     folder = read_folder(folder)
     for note in folder.notes:
         print_log(f"{folder.root}: {note}", logger="current", level=logging.WARNING)
-    data, findings = check_brief(folder)
-    _tell(folder, findings, is_mended=data is not folder)
+    data, check = check_brief(folder)
+    done = "trained on as they are" if data is folder else "mended for this run, there unchanged"
+    tell_findings(check, done=done)
     train, val = _train_and_val(data)
     is_ready = data is folder and data.format == "COCO" and len(data.splits) > 1
     files = (train.source, val.source) if is_ready else _written(data.root, train, val)
+    keep_findings(files[0], check, done=done)
     print_log(
         f"{data.root} holds {data.format} labels: {len(train.coco['images'])} images to train on, "
         f"{len(val.coco['images'])} to evaluate on",
@@ -61,17 +61,6 @@ def own_data(folder: str | Path) -> OwnData:
     )
     has_masks = any(ann.get("segmentation") for ann in train.coco["annotations"])
     return OwnData(files[0], train.image_root, files[1], val.image_root, has_masks)
-
-
-def _tell(folder: DataFolder, findings: Sequence[Finding], *, is_mended: bool) -> None:
-    findings = [finding for finding in findings if finding.severity != "note"]
-    if findings:
-        done = "mended for this run, there unchanged" if is_mended else "trained on as they are"
-        told = [
-            f"{folder.root} has faults, {done}; `vitdet check-data {folder.root}` says more:",
-            *finding_lines(findings),
-        ]
-        print_log("\n".join(told), logger="current", level=logging.WARNING)
 
 
 def _train_and_val(data: DataFolder) -> tuple[CocoSplit, CocoSplit]:
@@ -122,15 +111,7 @@ def _written(root: Path, *splits: CocoSplit) -> list[Path]:
     for split in splits:
         content = json.dumps(split.coco).encode()
         digest = hashlib.sha256(content).hexdigest()[:12]
-        file = _cache() / f"{root.resolve().name}-{split.name}-{digest}.json"
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=file.parent, delete=False) as temporary:
-            temporary.write(content)
-        os.replace(temporary.name, file)
+        file = cache_folder() / f"{root.resolve().name}-{split.name}-{digest}.json"
+        write_whole(file, content)
         files.append(file)
     return files
-
-
-def _cache() -> Path:
-    stated = os.environ.get("VITDET_CACHE")
-    return Path(stated) if stated else Path.home() / ".cache" / "vitdet"

@@ -10,6 +10,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import IterBasedTrainLoop
 
 from vitdet.engine.checkpoint_hook import SaveCheckpoints
+from vitdet.engine.training_check import findings_about
 from vitdet.engine.work_dir import BEST
 from vitdet.report import write_report
 
@@ -67,6 +68,7 @@ class KeepEvaluation(Hook):
                 evaluated=self.evaluated,
                 device=device,
                 seconds=time.monotonic() - self.began,
+                findings=findings_about(runner.cfg),
             )
         except Exception as error:  # whatever it is: the result of hours of training is there
             runner.logger.warning(

@@ -3,6 +3,7 @@
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from vitdet.layers.feature_map import as_feature_map
 from vitdet.registry import MODELS
 
 
@@ -14,8 +15,8 @@ class LayerNorm2d(nn.LayerNorm):
         super().__init__(num_features, eps=eps)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map x: (B, C, H, W) to the same shape, a view of channels-last memory."""
+        """Map x: (B, C, H, W) to the same shape."""
         x = F.layer_norm(
             x.permute(0, 2, 3, 1), self.normalized_shape, self.weight, self.bias, self.eps
         )
-        return x.permute(0, 3, 1, 2)
+        return as_feature_map(x)

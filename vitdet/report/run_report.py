@@ -37,6 +37,7 @@ def write_report(
     evaluated: str,
     device: str,
     seconds: float,
+    findings: str = "",
 ) -> Path:
     """Write `report.html` into the folder of a run, one file with all its pictures, and return it.
 
@@ -50,6 +51,7 @@ def write_report(
         evaluated: says which checkpoint that was.
         device: that it ran on.
         seconds: that it took.
+        findings: section about what the check of the data found.
     """
     title = f"{Path(config.filename).stem}: {folder.name}"
     made = datetime.now().strftime("%Y-%m-%d %H:%M")
@@ -67,6 +69,7 @@ def write_report(
     else:
         parts += semantic_sections(record) if record is not None else []
         parts.append(_sample_sheet(folder))
+    parts.append(findings)
     parts.append(_unreadable(folder))
     parts.append(_run(config, folder, device=device, seconds=seconds))
     target = folder / REPORT

@@ -9,10 +9,23 @@ from torch import Tensor
 
 from vitdet.registry import MODELS
 
+LIGHT = 128  # channels of a head from which on it is none
+
 
 @MODELS.register_module()
 class EncoderDecoder(MmsegEncoderDecoder):
     """Backbone, optional neck, decode head and auxiliary heads; all parameters are mmseg's."""
+
+    def extract_feat(self, inputs: Tensor) -> Any:
+        """Compute the maps of `inputs`: (B, 3, H, W).
+
+        Backbones lay them out for the training of large convolutions (`as_feature_map`). In a light
+        head other operations take the time, all of which are faster on channels-last memory.
+        """
+        maps = super().extract_feat(inputs)
+        if self.with_neck or getattr(self.decode_head, "channels", LIGHT) >= LIGHT:
+            return maps
+        return [one.contiguous(memory_format=torch.channels_last) for one in maps]
 
     def slide_inference(self, inputs: Tensor, batch_img_metas: list[dict[str, Any]]) -> Tensor:
         """Mean of the logits of all windows of `test_cfg.crop_size`, `test_cfg.stride` apart.

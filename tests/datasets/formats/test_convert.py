@@ -163,7 +163,7 @@ class TestTarget:
             target.mkdir()
             (target / "mine.txt").write_text("mine")
         before = snapshot(tmp_path)
-        with pytest.raises(UserError, match=r"out is there already: give a new folder"):
+        with pytest.raises(UserError, match=r"out is there already: name a new folder"):
             convert(source, target)
         assert snapshot(tmp_path) == before
 
