@@ -60,10 +60,7 @@ def train(
         config.auto_scale_lr["enable"] = True
     if amp:
         use_amp(config, device)
-    accumulate_gradients(config, accumulate)
-    if ema:
-        use_ema(config)
-    log_to(config, log)
+    _add_to_recipe(config, accumulate=accumulate, ema=ema, log=log)
     if auto_batch:
         if launcher != "none":
             raise UserError(
@@ -155,6 +152,14 @@ def use_amp(config: Config, device: str) -> None:
     wrapper = config["optim_wrapper"]
     wrapper["type"] = "mmengine.optim.AmpOptimWrapper"
     wrapper["dtype"] = "bfloat16" if has_bf16 else "float16"
+
+
+def _add_to_recipe(config: Config, *, accumulate: int, ema: bool, log: Sequence[str]) -> None:
+    """Apply what goes with any recipe, in place."""
+    accumulate_gradients(config, accumulate)
+    log_to(config, log)
+    if ema:
+        use_ema(config)
 
 
 def _prepares_differently(config: Config) -> bool:
