@@ -82,7 +82,7 @@ def replay(
     with _precision(config):
         data = model.data_preprocessor(kept["batch"], training=True)
         losses = model(**data, mode="loss")
-    return {name: float(value) for name, value in model.parse_losses(losses)[1].items()}
+    return {name: float(value.detach()) for name, value in model.parse_losses(losses)[1].items()}
 
 
 def _batch_file(rank: int) -> str:
