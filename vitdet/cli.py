@@ -78,6 +78,23 @@ def _add_train(commands: Any) -> None:
         action="store_true",
         help="find out how many images of a step fit the memory, up to the recipe's number",
     )
+    parser.add_argument(
+        "--accumulate",
+        type=int,
+        default=1,
+        metavar="N",
+        help="update the weights after every N batches, as with one batch N times as large",
+    )
+    parser.add_argument(
+        "--ema", action="store_true", help="evaluate and save a moving average of the weights"
+    )
+    parser.add_argument(
+        "--log",
+        nargs="+",
+        choices=("tensorboard", "wandb", "mlflow"),
+        default=[],
+        help="write the numbers of the run there, too",
+    )
     _add_run_arguments(parser)
     parser.set_defaults(run=_train)
 
@@ -242,6 +259,9 @@ def _train(arguments: argparse.Namespace) -> None:
         amp=arguments.amp,
         auto_scale_lr=arguments.auto_scale_lr,
         auto_batch=arguments.auto_batch,
+        accumulate=arguments.accumulate,
+        ema=arguments.ema,
+        log=arguments.log,
         device=arguments.device,
         launcher=arguments.launcher,
     )

@@ -1,6 +1,7 @@
 """What every run shares: scope, hooks, environment.
 
-`last.pth`, `best.pth` and the progress bar need no line here: `vitdet.engine.Runner` has them.
+`last.pth`, `best.pth`, `metrics.jsonl` and the progress bar need no line here:
+`vitdet.engine.Runner` has them.
 """
 
 from mmdet.visualization import DetLocalVisualizer
@@ -8,12 +9,17 @@ from mmengine.hooks import DistSamplerSeedHook, IterTimerHook, LoggerHook, Param
 from mmengine.runner import LogProcessor
 from mmengine.visualization import LocalVisBackend
 
+from vitdet.engine.bad_steps import SkipBadSteps
+from vitdet.engine.unreadable_images import SkipUnreadableImages
+
 default_scope = "mmdet"
 default_hooks = dict(
     timer=dict(type=IterTimerHook),
     logger=dict(type=LoggerHook, interval=50),
     param_scheduler=dict(type=ParamSchedulerHook),
     sampler_seed=dict(type=DistSamplerSeedHook),
+    bad_steps=dict(type=SkipBadSteps, max_in_a_row=5),
+    unreadable_images=dict(type=SkipUnreadableImages, limit=None),  # one in a hundred, at most 50
 )
 env_cfg = dict(
     cudnn_benchmark=False,

@@ -14,6 +14,7 @@ from mmengine.config import Config
 from PIL import Image
 
 from vitdet.datasets import CocoDataset
+from vitdet.datasets.guarded_load import LIST
 from vitdet.datasets.shapes import generate_shapes
 from vitdet.evaluation import CocoMetric, IoUMetric
 from vitdet.evaluation.rle import segmentation_to_rle
@@ -126,6 +127,17 @@ def test_report_of_a_detector(dataset: CocoDataset, tmp_path: Path, metric) -> N
         assert max(Image.open(io.BytesIO(base64.b64decode(data))).size) <= 480
     assert not re.search(r"https?:|src=\"(?!data:)|href=|<script", path.read_text())
     assert path.stat().st_size < 2e6
+
+
+def test_images_that_could_not_be_read_are_listed(dataset: CocoDataset, tmp_path: Path) -> None:
+    coco, metrics = evaluated(dataset, metric=("bbox",))
+    _, page = report(tmp_path, dataset, coco.record, metrics)
+    assert "Images that could not be read" not in page.text
+    line = json.dumps({"image": "a<b>.jpg", "reason": "cut off"})
+    (tmp_path / LIST).write_text(f'{line}\n{line}\n{{"image": "torn')
+    _, page = report(tmp_path, dataset, coco.record, metrics)
+    assert "Images that could not be read" in page.text
+    assert [page.text.count(part) for part in ("a<b>.jpg", "cut off")] == [1, 1]
 
 
 def test_numbers_of_the_confusion_table(dataset: CocoDataset, tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ def set_batch_size(config: Config, device: str) -> None:
     Raises:
         UserError: not even two images fit.
     """
-    limit = (config.get("auto_scale_lr") or {}).get("base_batch_size", _MAX_BATCH)
+    limit = int((config.get("auto_scale_lr") or {}).get("base_batch_size", _MAX_BATCH))
     available = _available(device)
     two, four = (_peak(config, device, batch) for batch in (2, 4))
     if two is None or two > available:

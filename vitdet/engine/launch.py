@@ -10,11 +10,14 @@ from mmengine.config import Config
 from mmengine.dist import broadcast_object_list, is_main_process
 
 from vitdet.device import use_device
+from vitdet.engine.accumulation import accumulate_gradients
 from vitdet.engine.auto_batch import set_batch_size
 from vitdet.engine.checkpoint_files import damage_of, newest_checkpoint, set_aside
 from vitdet.engine.checkpoint_hook import SaveCheckpoints
 from vitdet.engine.config_parts import datasets_of, evaluators_of
 from vitdet.engine.config_tta import use_tta
+from vitdet.engine.ema import use_ema
+from vitdet.engine.log_backends import log_to
 from vitdet.engine.pictures import DrawPredictions, draw_sample_sheet
 from vitdet.engine.report_hook import KeepEvaluation
 from vitdet.engine.runner import Runner
@@ -33,6 +36,9 @@ def train(
     amp: bool = False,
     auto_scale_lr: bool = False,
     auto_batch: bool = False,
+    accumulate: int = 1,
+    ema: bool = False,
+    log: Sequence[str] = (),
     device: str | None = None,
     launcher: str = "none",
 ) -> Path:
@@ -41,11 +47,15 @@ def train(
 
     `resume` is a checkpoint, or True for the newest whole one in the folder. Ctrl-C, SIGTERM and
     SIGUSR1 end the run after a step, with last.pth saved and a line on how to go on. `auto_batch`
-    sets the images of a step to what fits the memory.
+    sets the images of a step to what fits the memory, `accumulate` how many of them make an
+    update. `ema` averages the weights; `log` names backends besides the files of the run:
+    tensorboard, wandb, mlflow.
 
     Raises:
-        UserError: see `choose_work_dir`, `newest_checkpoint`, `use_device`, `set_batch_size`; a
-            checkpoint that is unsafe, broken or of another model; a full disk.
+        UserError: see `choose_work_dir`, `newest_checkpoint`, `use_device`, `set_batch_size`,
+            `accumulate_gradients`, `log_to`, `clear_errors`, `SkipBadSteps`,
+            `SkipUnreadableImages`; a checkpoint that is unsafe, broken or of another model; a full
+            disk.
         KeyboardInterrupt, StoppedError: see `StopSignals.stop`.
     """
     device = use_device(device)
@@ -59,6 +69,7 @@ def train(
         config.auto_scale_lr["enable"] = True
     if amp:
         use_amp(config, device)
+    _add_to_recipe(config, accumulate=accumulate, ema=ema, log=log)
     if auto_batch:
         if launcher != "none":
             raise UserError(
@@ -209,6 +220,14 @@ def use_amp(config: Config, device: str) -> None:
     wrapper = config["optim_wrapper"]
     wrapper["type"] = "mmengine.optim.AmpOptimWrapper"
     wrapper["dtype"] = "bfloat16" if has_bf16 else "float16"
+
+
+def _add_to_recipe(config: Config, *, accumulate: int, ema: bool, log: Sequence[str]) -> None:
+    """Apply what goes with any recipe, in place."""
+    accumulate_gradients(config, accumulate)
+    log_to(config, log)
+    if ema:
+        use_ema(config)
 
 
 def _prepares_differently(config: Config) -> bool:

@@ -1,5 +1,6 @@
 """A live progress bar on a terminal: epoch or step, loss, data time, time left."""
 
+import math
 import sys
 import time
 from typing import Any
@@ -36,7 +37,9 @@ class ProgressHook(Hook):
         if self._progress is None or not self._is_due():
             return
         scalars = runner.message_hub.log_scalars
-        loss, data_time = scalars["train/loss"].current(), scalars["train/data_time"].current()
+        data_time = scalars["train/data_time"].current()
+        # Not there where no step had a finite loss yet.
+        loss = scalars["train/loss"].current() if "train/loss" in scalars else math.nan
         self._progress.update(
             self._training,
             completed=runner.iter + 1,

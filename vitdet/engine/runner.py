@@ -19,12 +19,17 @@ from torch.utils.data import DataLoader
 from vitdet.checkpoints import load_checkpoint
 from vitdet.checkpoints.files import read_checkpoint
 from vitdet.checkpoints.report import LoadReport, first_names
+from vitdet.engine.bad_steps import SkipBadSteps
 from vitdet.engine.checkpoint_hook import SaveCheckpoints
+from vitdet.engine.clear_errors import clear_errors
 from vitdet.engine.console import keep_console_readable
+from vitdet.engine.ema import check_resumed
+from vitdet.engine.metrics_file import WriteMetrics
 from vitdet.engine.progress import ProgressHook
 from vitdet.engine.resumable_batches import ResumableBatches
 from vitdet.engine.stop_signals import StopSignals, leave_signals_to_main
 from vitdet.engine.train_loops import EpochLoop, StepLoop
+from vitdet.engine.unreadable_images import SkipUnreadableImages
 from vitdet.errors import UserError
 
 
@@ -57,12 +62,13 @@ class Runner(MMEngineRunner):
             visualizer["name"] = str(self._log_dir)
         return super().build_visualizer(visualizer)
 
-    @staticmethod
-    def build_dataloader(*args: Any, **kwargs: Any) -> DataLoader:
-        loader = MMEngineRunner.build_dataloader(*args, **kwargs)
+    def build_dataloader(self, dataloader: DataLoader | dict, **kwargs: Any) -> DataLoader:
+        loader = MMEngineRunner.build_dataloader(dataloader, **kwargs)
         loader.worker_init_fn = partial(_start_worker, loader.worker_init_fn)
         # Each epoch's start draws a number, else from the generator that dropout draws from.
         loader.generator = torch.Generator()
+        if dataloader is self._train_dataloader:
+            self.call_hook("training_data_built", dataset=loader.dataset)
         return loader
 
     def build_train_loop(self, loop: BaseLoop | dict) -> BaseLoop:
@@ -88,7 +94,14 @@ class Runner(MMEngineRunner):
         return super().wrap_model(model_wrapper_cfg, model)
 
     def register_default_hooks(self, hooks: dict[str, Hook | dict | None] | None = None) -> None:
-        ours = dict(checkpoint=None, last_and_best=SaveCheckpoints(), progress=self.progress)
+        ours = dict(
+            checkpoint=None,
+            last_and_best=SaveCheckpoints(),
+            bad_steps=SkipBadSteps(),
+            unreadable_images=SkipUnreadableImages(),
+            metrics_file=WriteMetrics(),
+            progress=self.progress,
+        )
         super().register_default_hooks({**ours, **(hooks or {})})
 
     def load_checkpoint(
@@ -103,6 +116,8 @@ class Runner(MMEngineRunner):
         """
         checkpoint = self._resumed or read_checkpoint(filename, map_location=map_location)
         self._resumed = None
+        if self._resume:
+            check_resumed(checkpoint, self.hooks)
         self.call_hook("after_load_checkpoint", checkpoint=checkpoint)
         model = self.model.module if is_model_wrapper(self.model) else self.model
         model = model.module if isinstance(model, BaseTTAModel) else model
@@ -137,7 +152,7 @@ class Runner(MMEngineRunner):
         if self._resume and self._load_from is not None:
             self._take_over_seed()
         try:
-            with self.stop_signals:
+            with self.stop_signals, clear_errors(self.cfg, "train"):
                 return super().train()
         finally:
             self.progress.close()
@@ -159,7 +174,8 @@ class Runner(MMEngineRunner):
 
     def test(self) -> dict[str, float]:
         try:
-            return super().test()
+            with clear_errors(self.cfg, "test"):
+                return super().test()
         finally:
             self.progress.close()
 

@@ -13,6 +13,7 @@ from mmengine.dataset import BaseDataset
 from PIL import Image
 
 import vitdet
+from vitdet.datasets.guarded_load import unreadable_images
 from vitdet.evaluation.coco_record import CocoRecord
 from vitdet.evaluation.iou_metric import IoURecord
 from vitdet.report.curves import curves_section, main_scores
@@ -69,6 +70,7 @@ def write_report(
         parts += semantic_sections(record) if record is not None else []
         parts.append(_sample_sheet(folder))
     parts.append(findings)
+    parts.append(_unreadable(folder))
     parts.append(_run(config, folder, device=device, seconds=seconds))
     target = folder / REPORT
     target.write_text(page(title, parts), encoding="utf-8")
@@ -94,6 +96,12 @@ def _sample_sheet(folder: Path) -> str:
         return ""
     with Image.open(path) as image:
         return section("Images", picture(image, "predictions", max_size=(1080, 3000)))
+
+
+def _unreadable(folder: Path) -> str:
+    """The images that the training could not read, where there are any."""
+    rows = [(escape(image), escape(reason)) for image, reason in unreadable_images(folder).items()]
+    return section("Images that could not be read", table(("file", "reason"), rows)) if rows else ""
 
 
 def _run(config: Config, folder: Path, *, device: str, seconds: float) -> str:
