@@ -18,6 +18,7 @@ from vitdet.compat import (
     mmseg_warnings,
     package_paths,
     segmentor_batches,
+    ssd_predictions,
     sync_bn_alone,
     torchvision_mismatch,
 )
@@ -40,3 +41,4 @@ def install() -> None:
     cascade_rpn.install()
     sync_bn_alone.install()
     class_weights.install()
+    ssd_predictions.install()
