@@ -43,13 +43,19 @@ print(json.dumps({
 """
 
 
-def write_data(root: Path, num_images: int, num_instances: int) -> Path:
-    """`instances.json` with polygons of twelve points, and empty files in place of the images."""
+def write_data(
+    root: Path, num_images: int, num_instances: int, *, photo: Path | None = None
+) -> Path:
+    """`instances.json` with polygons of twelve points, and `images/` of empty files, or of links to
+    one photo."""
     generator = np.random.default_rng(0)
     (root / "images").mkdir()
     names = [f"{i:012d}.jpg" for i in range(1, num_images + 1)]
     for name in names:
-        (root / "images" / name).touch()
+        if photo is None:
+            (root / "images" / name).touch()
+        else:
+            (root / "images" / name).symlink_to(photo)
     corner = generator.uniform(0, 0.7, (num_instances, 2)) * (WIDTH, HEIGHT)
     size = generator.uniform(0.03, 0.3, (num_instances, 2)) * (WIDTH, HEIGHT)
     angle = np.linspace(0, 2 * np.pi, NUM_POINTS, endpoint=False)

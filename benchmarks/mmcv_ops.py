@@ -56,10 +56,11 @@ def step_of(functions: dict[str, Function], case: Case, device: torch.device) ->
         return lambda: [function(*leaves, *constants)]
     for leaf in leaves:
         leaf.requires_grad_()
+    upstream = torch.ones_like(function(*leaves, *constants))  # in memory, as a head's gradient is
 
     def step() -> Sequence[Tensor]:
         output = function(*leaves, *constants)
-        return [output.detach(), *torch.autograd.grad(output.sum(), leaves)]
+        return [output.detach(), *torch.autograd.grad(output, leaves, upstream)]
 
     return step
 

@@ -1,10 +1,12 @@
 """The commands `vitdet train | test | predict | check-data | ...`, also the files in `tools/`.
 
 A mistake the user can mend (`UserError`) is printed as one line and ends with exit code 2; Ctrl-C
-ends with 130. Heavy imports wait until the arguments are known to be good.
+ends with 130, a training that a signal has stopped with 75: `--resume` goes on. Heavy imports wait
+until the arguments are known to be good.
 """
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -12,7 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import vitdet
-from vitdet.errors import UserError
+from vitdet.errors import StoppedError, UserError
+
+_TRY_AGAIN = 75  # EX_TEMPFAIL of sysexits.h
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -32,12 +36,16 @@ def main(argv: Sequence[str] | None = None) -> None:
     _add_convert_data(commands)
     _add_zoo(commands)
     arguments = parser.parse_args(argv)
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a name in a label file may be no text of any
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         arguments.run(arguments)
     except UserError as error:
         if os.environ.get("RANK", "0") == "0":  # one line, not one per process
             sys.stderr.write(f"vitdet {arguments.command}: error: {error}\n")
         sys.exit(2)
+    except StoppedError:
+        sys.exit(_TRY_AGAIN)
     except KeyboardInterrupt:
         sys.exit(130)
 
@@ -54,6 +62,10 @@ def _add_train(commands: Any) -> None:
         default=False,
         metavar="CKPT",
         help="go on from a checkpoint (default: last.pth of the newest run)",
+    )
+    parser.add_argument("--seed", type=int, metavar="N", help="take this seed (default: any)")
+    parser.add_argument(
+        "--deterministic", action="store_true", help="only algorithms that give the same twice"
     )
     parser.add_argument("--amp", action="store_true", help="automatic mixed precision")
     parser.add_argument(
@@ -200,8 +212,6 @@ def _add_zoo(commands: Any) -> None:
 
 
 def _add_config_arguments(parser: argparse.ArgumentParser) -> None:
-    from mmengine.config import DictAction
-
     parser.add_argument(
         "--data",
         metavar="DIR",
@@ -216,8 +226,8 @@ def _add_config_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--cfg-options",
         nargs="+",
-        action=DictAction,
-        default={},
+        action="extend",
+        default=[],
         metavar="K=V",
         help="override values of the config, such as model.backbone.arch=small",
     )
@@ -232,17 +242,20 @@ def _add_run_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _train(arguments: argparse.Namespace) -> None:
     from vitdet.engine import load_config, train
+    from vitdet.engine.option_values import parse_options
 
     config = load_config(
         arguments.config,
         data=arguments.data,
-        options=arguments.cfg_options,
+        options=parse_options(arguments.cfg_options),
         backbone=arguments.backbone,
     )
     train(
         config,
         arguments.work_dir,
         resume=arguments.resume,
+        seed=arguments.seed,
+        deterministic=arguments.deterministic,
         amp=arguments.amp,
         auto_scale_lr=arguments.auto_scale_lr,
         auto_batch=arguments.auto_batch,
@@ -256,11 +269,12 @@ def _train(arguments: argparse.Namespace) -> None:
 
 def _test(arguments: argparse.Namespace) -> None:
     from vitdet.engine import load_config, test
+    from vitdet.engine.option_values import parse_options
 
     config = load_config(
         arguments.config,
         data=arguments.data,
-        options=arguments.cfg_options,
+        options=parse_options(arguments.cfg_options),
         backbone=arguments.backbone,
     )
     test(

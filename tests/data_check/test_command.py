@@ -4,7 +4,9 @@ import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from tests.data_check.clean_folder import check, read_json, write_clean_folder, write_json
 from vitdet.cli import main
@@ -103,3 +105,35 @@ def test_brief_refuses_a_split_without_labels(data: Path) -> None:
     write_json(data, {**read_json(data), "annotations": []})
     with pytest.raises(UserError, match=r"train\.json: there are no annotations"):
         check_brief(read_folder(data))
+
+
+@pytest.fixture
+def labelled(tmp_path: Path) -> Path:
+    """Two images with label PNGs of three classes, laid out as CamVid is."""
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)
+    for split in ("train", "val"):
+        for folder in (split, f"{split}annot"):
+            (tmp_path / folder).mkdir()
+        Image.fromarray(pixels).save(tmp_path / split / "a.png")
+        labels = np.zeros((40, 60), np.uint8)
+        labels[:20, :30], labels[30:] = 1, 2
+        Image.fromarray(labels).save(tmp_path / f"{split}annot" / "a.png")
+    return tmp_path
+
+
+def test_label_files_are_counted_and_drawn(labelled: Path, tmp_path: Path, capsys) -> None:
+    (labelled / "classes.txt").write_text("sky\nroad\ncar\n")
+    page = tmp_path / "page.html"
+    main(["check-data", str(labelled), "--html", str(page)])
+    out = capsys.readouterr().out
+    assert re.search(r"road +\| +1 \| +25\.00% \| +1 \| +25\.00% ", out)
+    html = page.read_text()
+    assert html.count("data:image/jpeg;base64,") == 2 and "25.00%" in html
+
+
+def test_a_fault_of_label_files_is_one_line(labelled: Path, capsys) -> None:
+    (labelled / "classes.txt").write_text("sky\nroad\n")
+    assert code_of(labelled) == 2
+    told = capsys.readouterr().err
+    assert "a.png has the value 2, which is no class" in told and told.count("\n") == 1
+    assert code_of(labelled, "--fix", labelled.parent / "mended") == 2

@@ -27,6 +27,21 @@ def test_same_items_as_mmdet_where_the_order_of_classes_agrees(ann_file):
         assert len(ours) == (126 if filter_cfg else 128)
 
 
+def test_items_are_the_same_packed_and_not(ann_file):
+    options = dict(ann_file=ann_file, data_prefix=dict(img="images"), pipeline=[])
+    packed, plain = CocoDataset(**options), CocoDataset(**options, serialize_data=False)
+    assert infos(packed) == infos(plain)
+    some = [5, 0, 127]
+    assert infos(packed.get_subset(some))[0]["instances"] == infos(plain)[5]["instances"]
+    assert [packed.get_cat_ids(i) for i in some] == [plain.get_cat_ids(i) for i in some]
+    assert packed.get_data_info(-1) == plain.get_data_info(127)
+
+
+def test_a_filter_that_leaves_nothing_is_refused(ann_file):
+    with pytest.raises(UserError, match=r"filter_cfg={'min_size': 10000} leaves none of its 128"):
+        CocoDataset(ann_file=ann_file, filter_cfg=dict(min_size=10_000), pipeline=[])
+
+
 def test_label_is_the_place_in_classes(ann_file):
     content = json.loads(Path(ann_file).read_text())
     names = {category["id"]: category["name"] for category in content["categories"]}

@@ -169,6 +169,7 @@ def test_pngs_that_do_not_fit_are_named(data: Path) -> None:
     write_segment_ids(path, ids[:-1])
     with pytest.raises(UserError, match=f"00002.png is {SIZE}x{SIZE - 1}, but its image"):
         check_panoptic(*files_of(data))
+    write_segment_ids(path, ids)
     path.write_bytes(path.read_bytes()[:50])
     with pytest.raises(UserError, match=r"00002\.png is not an image"):
         check_panoptic(*files_of(data))

@@ -49,6 +49,24 @@ def test_annotations_are_those_of_the_published_figures(root: Path) -> None:
     assert digest.hexdigest() == "fe4f720aee9440e06242e7ff74a31c5ee123872a26f493dd551963e5487d0dfc"
 
 
+@pytest.mark.parametrize("there", ["nothing", "an empty folder", "other data"])
+def test_where_a_link_leads_is_filled(there: str, tmp_path: Path) -> None:
+    disk, link = tmp_path / "disk" / "shapes", tmp_path / "shapes"
+    link.symlink_to(disk)
+    sizes = dict(num_train=1, num_val=1, image_size=64)
+    if there == "an empty folder":
+        disk.mkdir(parents=True)
+    elif there == "other data":
+        ensure_shapes(disk, **sizes, seed=1)
+    assert ensure_shapes(link, **sizes) == link and link.is_symlink()
+    assert json.loads((disk / "shapes.json").read_text())["seed"] == 0
+    assert len(list(disk.glob("images/*/*.jpg"))) == 2
+    assert [one.name for one in disk.parent.iterdir()] == ["shapes"]
+    before = (disk / "train.json").stat().st_mtime_ns
+    ensure_shapes(link, **sizes)
+    assert (disk / "train.json").stat().st_mtime_ns == before
+
+
 def test_another_seed_gives_another_data_set(root: Path, tmp_path: Path) -> None:
     sizes = dict(num_train=2, num_val=2)
     a, b, c = (generate_shapes(tmp_path / str(k), seed=s, **sizes) for k, s in enumerate((0, 0, 1)))

@@ -39,3 +39,25 @@ def test_the_same_labels_give_the_same_split() -> None:
 def test_of_two_images_each_has_a_side(labels: list[list[str]]) -> None:
     train, val = split_images(labels)
     assert len(train) == len(val) == 1
+
+
+def test_images_of_one_group_stay_together() -> None:
+    rng = np.random.default_rng(0)
+    labels = [rng.integers(0, 4, rng.poisson(2)).tolist() for _ in range(200)]
+    groups = rng.integers(0, 120, 200).tolist()
+    train, val = split_images(labels, groups=groups)
+    assert sorted(train + val) == list(range(200)) and 25 <= len(val) <= 55
+    assert {groups[k] for k in train}.isdisjoint(groups[k] for k in val)
+    assert not {groups[k] for k in split_images(labels)[0]}.isdisjoint(
+        groups[k] for k in split_images(labels)[1]
+    )
+
+
+def test_images_each_alone_are_split_as_without_groups() -> None:
+    labels = [["a", "b"], ["b"], [], ["a"], ["b", "b"], ["a"], [], ["c"], ["c"], ["a"]]
+    assert split_images(labels, groups="abcdefghij") == split_images(labels)
+
+
+def test_of_one_group_only_each_image_is_dealt_alone() -> None:
+    labels = [["a"], ["a"], ["a"], ["b"], ["b"]]
+    assert split_images(labels, groups=[0] * 5) == split_images(labels)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -15,6 +16,8 @@ from tests.engine.conftest import TINY
 from vitdet import Predictor, engine
 from vitdet.checkpoints.files import read_checkpoint
 from vitdet.engine import load_config, train
+from vitdet.engine.progress import ProgressHook
+from vitdet.engine.runner import Runner
 
 
 @pytest.fixture(scope="module")
@@ -120,41 +123,20 @@ def test_resume_trains_the_remaining_epochs_only(run: Path, data: Path) -> None:
 def test_interrupt_saves_and_says_how_to_go_on(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from vitdet.engine.runner import Runner
+    def press_ctrl_c(self: ProgressHook, runner: Runner, batch_idx: int, **_) -> None:
+        if runner.iter == 0:
+            os.kill(os.getpid(), signal.SIGINT)
 
-    def interrupted(self: Runner) -> None:
-        self.train_loop.run_epoch()
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(Runner, "train", _train_until(interrupted))
+    monkeypatch.setattr(ProgressHook, "after_train_iter", press_ctrl_c)
     with pytest.raises(KeyboardInterrupt):
         train(load_config(TINY, data=data), tmp_path, device="cpu")
-    assert read_checkpoint(tmp_path / "last.pth")["meta"]["epoch"] == 1
+    assert read_checkpoint(tmp_path / "last.pth")["meta"]["iter"] == 2  # it was seen after the next
     advice = f"train.py {tmp_path / TINY.name} --work-dir {tmp_path} --resume"
     assert advice in next(tmp_path.glob("*/*.log")).read_text()
     monkeypatch.undo()
     train(load_config(tmp_path / TINY.name), tmp_path, resume=True, device="cpu")
-    assert read_checkpoint(tmp_path / "last.pth")["meta"]["epoch"] == 2
-
-
-def _train_until(stop):
-    """`Runner.train` with the loop replaced by `stop(runner)`."""
-    from vitdet.engine.runner import Runner
-
-    original = Runner.train
-
-    def train(self: Runner):
-        original_build = self.build_train_loop
-
-        def build(loop):
-            built = original_build(loop)
-            built.run = lambda: stop(self)
-            return built
-
-        self.build_train_loop = build
-        return original(self)
-
-    return train
+    meta = read_checkpoint(tmp_path / "last.pth")["meta"]
+    assert (meta["epoch"], meta["iter"]) == (2, 4)
 
 
 def test_val_and_test_that_prepare_images_differently_are_pointed_out(

@@ -50,6 +50,17 @@ def test_what_is_not_split_is_split_and_the_folder_is_not_touched(yolo: Path, ca
     assert len(list(cache.glob("*.json"))) == 2
 
 
+def test_copies_of_a_picture_are_not_on_both_sides(yolo: Path) -> None:
+    for k in range(5):
+        shutil.copy(yolo / "images" / f"{k}.jpg", yolo / "images" / f"{k + 5}.jpg")
+    found = own_data(yolo)
+    train_images, val_images = (
+        {int(image["file_name"][0]) % 5 for image in json.loads(path.read_text())["images"]}
+        for path in (found.train_ann_file, found.val_ann_file)
+    )
+    assert len(train_images) == 4 and len(val_images) == 1 and not train_images & val_images
+
+
 def test_boxes_without_masks_train_a_mask_rcnn_without_its_mask_head(
     yolo: Path, tmp_path: Path
 ) -> None:

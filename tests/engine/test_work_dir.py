@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from vitdet.engine.work_dir import LAST, checkpoint_to_resume, choose_work_dir
+from vitdet.engine.work_dir import LAST, choose_work_dir
 from vitdet.errors import UserError
 
 
@@ -44,12 +44,3 @@ def test_explicit_folder_with_checkpoints_is_refused() -> None:
         choose_work_dir("swin", "mine", resume=False)
     assert choose_work_dir("swin", "mine", resume=True) == Path("mine")
     assert Path("mine", LAST).exists()
-
-
-def test_resume_without_checkpoint_says_so() -> None:
-    with pytest.raises(UserError, match=r"no checkpoint"):
-        checkpoint_to_resume(Path("work_dirs/swin"), True)
-    with pytest.raises(UserError, match=r"no checkpoint other.pth"):
-        checkpoint_to_resume(Path("work_dirs/swin"), "other.pth")
-    leave_run("work_dirs/swin")
-    assert checkpoint_to_resume(Path("work_dirs/swin"), True) == Path("work_dirs/swin", LAST)

@@ -6,7 +6,7 @@ from vitdet.cli import main
 from vitdet.zoo import command
 from vitdet.zoo.configs import zoo_names
 from vitdet.zoo.outcome import EXCUSED, NO, YES, Outcome
-from vitdet.zoo.report import summary, zoo_table
+from vitdet.zoo.report import summary, write_outcomes, zoo_table
 
 
 def test_list(capsys) -> None:
@@ -48,7 +48,7 @@ def test_a_check_goes_on_where_it_ended(tmp_path, checked, capsys) -> None:
     assert checked[2:] == [[name], [], [name]]
     kept = json.loads((tmp_path / "zoo.json").read_text())
     assert len(kept) == 4 and kept[name]["stepped"] == "-"
-    assert f"| {name} | yes | - |  |" in (tmp_path / "zoo.md").read_text()
+    assert f"| {name} |  | yes | - |  |" in (tmp_path / "zoo.md").read_text()
 
 
 def test_what_was_told_before_an_interrupt_is_kept(tmp_path, monkeypatch) -> None:
@@ -78,5 +78,17 @@ def test_shares_count_what_is_not_excused() -> None:
     }
     assert "| mmseg | 681 | 3 | 1 | 1 | 50.0 % | 0 | 0.0 % |" in summary(outcomes)
     table = zoo_table(outcomes)
-    assert table.count(f"| {first} | yes | no | a\\|b |") == 2  # among the failures, too
+    assert table.count(f"| {first} |  | yes | no | a\\|b |") == 2  # among the failures, too
     assert table.count(third) == 1
+
+
+def test_each_folder_s_smallest_comes_first(tmp_path, checked) -> None:
+    folders = ("mmseg::ann/", "mmseg::apcnet/")
+    names = [name for name in zoo_names("mmseg") if name.startswith(folders)]
+    sizes = {name: Outcome(YES, parameters=1000 - number) for number, name in enumerate(names)}
+    write_outcomes(tmp_path / "zoo.json", sizes)
+    command.check_configs("mmseg", "::a", with_step=True, folder=tmp_path)
+    order = [name for name in checked[0] if name in names]
+    first, second = ([name for name in names if name.startswith(folder)] for folder in folders)
+    assert order[:4] == [first[-1], second[-1], first[-2], second[-2]]
+    assert sorted(order) == names

@@ -16,6 +16,7 @@ def raised(error: Exception, cause: Exception | None = None) -> Exception:
         ModuleNotFoundError("No module named 'detectron2'", name="detectron2.layers"),
         ImportError("please install Detectron2 first: pip install detectron2"),
         RuntimeError("detectron2 is not installed, please install it"),
+        ImportError("Please install Detectron2 first"),
         KeyError("not in the registry"),
     ],
 )
@@ -42,6 +43,11 @@ def test_a_refused_download_is_an_excuse() -> None:
     error = OSError("Can't load the configuration for 'bert-base-uncased'. If you were trying ...")
     assert "bert-base-uncased" in excuse(raised(error))
     assert excuse(raised(OSError("No space left on device"))) is None
+
+
+def test_mmseg_s_vpd_does_not_name_its_package() -> None:
+    error = AssertionError("To use VPD model, please install required packages via `pip ...`.")
+    assert excuse(raised(error)) == "needs ldm"
 
 
 def test_a_bare_assertion_says_where_it_stands() -> None:

@@ -57,7 +57,7 @@ def test_one_config_cannot_hurt_another(own_config) -> None:
 
 def test_what_takes_too_long_is_ended(own_config) -> None:
     outcomes = outcomes_of(own_config, "Slow", with_step=False, limits=Limits(seconds=1))
-    assert outcomes == {"Slow": Outcome(NO, reason="takes more than 1 s of processor time")}
+    assert outcomes["Slow"].built == NO and "takes more than 1" in outcomes["Slow"].reason
 
 
 def test_a_process_that_ends_after_building_is_told(own_config) -> None:

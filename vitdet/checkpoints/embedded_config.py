@@ -43,7 +43,8 @@ def embedded_config(checkpoint: dict) -> Config:
     Raises:
         UserError: there is none, or it is more than data.
     """
-    text = checkpoint.get("meta", {}).get("cfg")
+    meta = checkpoint.get("meta")
+    text = meta.get("cfg") if isinstance(meta, dict) else None
     if not isinstance(text, str):
         raise UserError(
             "the checkpoint carries no config, only weights; give the config file it belongs to"
@@ -83,9 +84,7 @@ def embedded_test_pipeline(
         UserError: there are none, or one of them is not a transform.
     """
     for loader in ("test_dataloader", "val_dataloader"):
-        dataset = (config.get(loader) or {}).get("dataset", {})
-        while "pipeline" not in dataset and ("dataset" in dataset or "datasets" in dataset):
-            dataset = dataset["dataset"] if "dataset" in dataset else dataset["datasets"][0]
+        dataset = _innermost_dataset(config.get(loader))
         if "pipeline" in dataset:
             return check_buildable(
                 dataset.pipeline,
@@ -95,6 +94,15 @@ def embedded_test_pipeline(
                 trusted_modules=trusted_modules,
             )
     raise UserError("the config inside the checkpoint has no test data; give the config file")
+
+
+def _innermost_dataset(loader: Any) -> dict:
+    """The data set of a loader, in whatever it is wrapped; empty where there is none."""
+    node = loader.get("dataset") if isinstance(loader, dict) else None
+    while isinstance(node, dict) and "pipeline" not in node:
+        node = node.get("dataset", node.get("datasets"))
+        node = node[0] if isinstance(node, list) and node else node
+    return node if isinstance(node, dict) else {}
 
 
 def embedded_scope(config: Config, *, trusted_modules: tuple[str, ...] = ()) -> str:

@@ -8,6 +8,7 @@ from vitdet.compat import (
     cascade_rpn,
     checkpoint_loading,
     checkpoint_saving,
+    class_weights,
     config_paths,
     cpu_amp,
     deformable_attention,
@@ -17,6 +18,7 @@ from vitdet.compat import (
     mmseg_warnings,
     package_paths,
     segmentor_batches,
+    sync_bn_alone,
     torchvision_mismatch,
 )
 
@@ -36,3 +38,5 @@ def install() -> None:
     config_paths.install()
     mmpretrain_multimodal.install()
     cascade_rpn.install()
+    sync_bn_alone.install()
+    class_weights.install()

@@ -7,6 +7,7 @@ from before mmengine. Every door of mmengine that reads a file or URL goes throu
 Delete when mmengine loads `weights_only` by itself and no longer executes embedded configs.
 """
 
+import os
 import re
 from pathlib import Path
 from pickle import UnpicklingError
@@ -17,6 +18,7 @@ from vitdet.compat.checkpoint_pickle import ALLOWED_GLOBALS, replace_stand_ins
 from vitdet.compat.hooks import replace_everywhere, when_imported
 from vitdet.compat.npz_format import read_npz
 from vitdet.compat.safetensors_format import read_safetensors
+from vitdet.compat.zip_bombs import refuse_bomb
 from vitdet.errors import UserError
 
 _READERS = {".safetensors": read_safetensors, ".npz": read_npz}
@@ -29,7 +31,7 @@ def load_checkpoint_file(path: str | Path, map_location: Any = "cpu") -> dict:
         UserError: the file is missing, truncated, no checkpoint, or holds pickled code.
     """
     path = Path(path).expanduser()
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise UserError(f"{path}: no such checkpoint file; check the path")
     if path.suffix in _READERS:
         tensors = _READERS[path.suffix](path)
@@ -69,12 +71,17 @@ def download_checkpoint(
 def _unpickle(path: Path, map_location: Any) -> Any:
     import torch
 
+    refuse_bomb(path)
     try:
         with torch.serialization.safe_globals(ALLOWED_GLOBALS):
             checkpoint = torch.load(path, map_location=map_location, weights_only=True)
         return replace_stand_ins(checkpoint)
-    except (OSError, MemoryError, torch.OutOfMemoryError):
+    except torch.OutOfMemoryError:
         raise
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror or error})") from error
+    except MemoryError as error:
+        raise UserError(f"{path}: takes more memory than there is; is it a checkpoint?") from error
     except Exception as error:  # a damaged pickle can fail in any way
         if "deserialize object on" in str(error):  # the device that was asked for is not there
             raise

@@ -112,16 +112,28 @@ ALLOWED_GLOBALS: list[tuple[Callable, str]] = [
 
 
 def replace_stand_ins(node: Any) -> Any:
-    """Return what was read with every stand-in exchanged, containers changed in place."""
+    """Return what was read with every stand-in exchanged, containers changed in place.
+
+    Each container is walked once: a few shared lists may stand for a tree that never ends.
+    """
+    return _replace(node, {})
+
+
+def _replace(node: Any, done: dict[int, tuple[Any, Any]]) -> Any:
     if isinstance(node, _StandIn):
         return node.value
+    if not isinstance(node, dict | list | tuple | argparse.Namespace):
+        return node
+    if id(node) in done:
+        return done[id(node)][1]
+    done[id(node)] = node, node  # kept alive, so that no other object gets its id
     if isinstance(node, dict):
         for key in node:
-            node[key] = replace_stand_ins(node[key])
+            node[key] = _replace(node[key], done)
     elif isinstance(node, list):
-        node[:] = map(replace_stand_ins, node)
+        node[:] = [_replace(item, done) for item in node]
     elif type(node) is tuple:
-        return tuple(map(replace_stand_ins, node))
+        done[id(node)] = node, tuple(_replace(item, done) for item in node)
     elif isinstance(node, argparse.Namespace):
-        replace_stand_ins(vars(node))
-    return node
+        _replace(vars(node), done)
+    return done[id(node)][1]

@@ -9,6 +9,7 @@ import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vitdet.compat.zip_bombs import refuse_bomb
 from vitdet.errors import UserError
 
 if TYPE_CHECKING:
@@ -24,16 +25,18 @@ def read_npz(path: Path) -> "dict[str, Tensor]":
     import numpy as np
     import torch
 
+    refuse_bomb(path)
     try:
         with np.load(path, allow_pickle=False) as archive:
             return {name: torch.from_numpy(archive[name]) for name in archive.files}
-    except (ValueError, TypeError, KeyError, AttributeError, EOFError) as error:
-        raise UserError(
-            f"{path}: holds more than arrays of numbers, or is no .npz file "
-            f"({' '.join(str(error).split())}); get it from who publishes plain weights"
-        ) from error
     except (zipfile.BadZipFile, zlib.error) as error:
         raise UserError(
             f"{path}: truncated, or not an .npz file ({error}); "
             "delete it, then download or copy it again"
+        ) from error
+    except Exception as error:  # a damaged header can fail in any way
+        why = " ".join(str(error).split()) or type(error).__name__
+        raise UserError(
+            f"{path}: holds more than arrays of numbers, or is no .npz file ({why[:200]}); "
+            "get it from who publishes plain weights"
         ) from error

@@ -30,7 +30,8 @@ _DTYPES = {
     "U8": "uint8",
     "BOOL": "bool",
 }
-_MAX_HEADER_BYTES = 100_000_000  # the limit that the format's specification sets
+_MAX_HEADER_BYTES = 16 << 20  # hundreds of times a large model's; as objects it takes 20 times that
+_MAX_SIDE = 1 << 48
 
 
 def read_safetensors(path: Path) -> "dict[str, Tensor]":
@@ -47,15 +48,25 @@ def read_safetensors(path: Path) -> "dict[str, Tensor]":
                 raise ValueError(f"its header claims {header_bytes} bytes")
             table = json.loads(file.read(header_bytes))
             table.pop("__metadata__", None)
+            _check_apart(table, data_bytes)
             return {
                 name: _read_tensor(file, 8 + header_bytes, data_bytes, **entry)
                 for name, entry in table.items()
             }
-    except (struct.error, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror})") from error
+    except (struct.error, ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
         raise UserError(
-            f"{path}: truncated, or not a safetensors file ({error}); "
+            f"{path}: truncated, or not a safetensors file ({str(error)[:200]}); "
             "delete it, then download or copy it again"
         ) from error
+
+
+def _check_apart(table: dict, data_bytes: int) -> None:
+    """A file in which many tensors are the same bytes would fill the memory with copies."""
+    total = sum(end - begin for begin, end in (entry["data_offsets"] for entry in table.values()))
+    if total > data_bytes:
+        raise ValueError(f"its tensors take {total} bytes of {data_bytes}")
 
 
 def _read_tensor(
@@ -71,7 +82,9 @@ def _read_tensor(
 
     begin, end = data_offsets
     torch_dtype = getattr(torch, _DTYPES[dtype])
-    if min(shape, default=0) < 0 or math.prod(shape) * torch_dtype.itemsize != end - begin:
+    if len(shape) > 64 or not all(type(side) is int and 0 <= side < _MAX_SIDE for side in shape):
+        raise ValueError(f"a tensor has {len(shape)} sides, not all of them a length")
+    if math.prod(shape) * torch_dtype.itemsize != end - begin:
         raise ValueError(f"a tensor of shape {shape} does not take {end - begin} bytes")
     if not 0 <= begin <= end <= data_bytes:
         raise ValueError(f"bytes {begin} to {end} lie outside the data of {data_bytes} bytes")

@@ -1,10 +1,11 @@
 """Faults that show only where splits are compared."""
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 
-from vitdet.data_check.columns import Columns
+from vitdet.data_check.columns import Columns, is_id
 from vitdet.data_check.finding import Finding
 
 TRAIN_NAMES = ("train", "all")
@@ -40,30 +41,30 @@ def _check_emptiness(columns: Columns) -> Iterator[Finding]:
 
 
 def _check_classes(train: Columns, other: Columns) -> Iterator[Finding]:
-    train_ids = {entry.get("name"): entry.get("id") for entry in train.categories}
-    train_names = {entry.get("id"): entry.get("name") for entry in train.categories}
+    train_ids = {_key(entry, "name"): _key(entry, "id") for entry in train.categories}
+    train_names = {_key(entry, "id"): _key(entry, "name") for entry in train.categories}
     learned = {
-        entry.get("name")
+        _key(entry, "name")
         for entry, count in zip(train.categories, train.instances(), strict=True)
         if count
     }
     counts = other.instances()
     moved, unknown, unlearned = [], [], []
     for row, entry in enumerate(other.categories):
-        name = entry.get("name")
+        name = _key(entry, "name")
         if name not in train_ids:
             unknown.append(row)
-        elif entry.get("id") != train_ids[name]:
+        elif _key(entry, "id") != train_ids[name]:
             moved.append(row)
         if counts[row] and name in train_ids and name not in learned:
             unlearned.append(row)
 
     def at_train(row: int) -> str:
         entry = other.categories[row]
-        meant = train_names.get(entry.get("id"))
+        meant = train_names.get(_key(entry, "id"))
         return (
             f"{entry.get('name')!r} has id {entry.get('id')!r} here and "
-            f"{train_ids[entry.get('name')]!r} in {train.split.name}"
+            f"{train_ids[_key(entry, 'name')]!r} in {train.split.name}"
             + (f", where {entry.get('id')!r} is {meant!r}" if meant is not None else "")
         )
 
@@ -73,13 +74,19 @@ def _check_classes(train: Columns, other: Columns) -> Iterator[Finding]:
     yield from other.found("category id of another class in train", moved, at_train)
     yield from other.found("category that train does not list", unknown, with_count)
     yield from other.found("category without instances in train", unlearned, with_count)
-    names = {entry.get("name") for entry in other.categories}
-    absent = [row for row, entry in enumerate(train.categories) if entry.get("name") not in names]
+    names = {_key(entry, "name") for entry in other.categories}
+    absent = [row for row, entry in enumerate(train.categories) if _key(entry, "name") not in names]
     yield from train.found(
         "category that only train lists",
         absent,
         lambda row: f"{train.categories[row].get('name')!r} is not in {other.split.name}",
     )
+
+
+def _key(entry: Mapping[str, Any], key: str) -> Any:
+    """What stands there, or its text where a file has a list in its place."""
+    value = entry.get(key)
+    return value if value is None or is_id(value) else repr(value)
 
 
 def _check_shared_images(train: Columns, other: Columns) -> Iterator[Finding]:

@@ -1,6 +1,6 @@
 """The check of a data set as one page that needs no other file."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 from pathlib import Path
 
@@ -29,10 +29,18 @@ def write_page(check: DataCheck, path: str | Path) -> None:
 
     Raises UserError if the file cannot be written.
     """
-    content = page(f"data check: {check.folder.root.resolve().name}", _parts(check))
+    save_page(check.folder.root, _parts(check), path)
+
+
+def save_page(root: Path, parts: Iterable[str], path: str | Path) -> None:
+    """Write parts of a page about the folder `root`.
+
+    Raises UserError if the file cannot be written.
+    """
+    content = page(f"data check: {root.resolve().name}", parts)
     try:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
-        Path(path).write_text(content, encoding="utf-8")
+        Path(path).write_text(content, encoding="utf-8", errors="backslashreplace")
     except OSError as error:
         raise UserError(f"{path} cannot be written: {error.strerror}") from None
 

@@ -8,9 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from PIL import Image
-
 from vitdet.datasets.generated import map_on_all_cores
+from vitdet.datasets.untrusted_images import BrokenImageError, open_image
 
 _ORIENTATION = 0x0112  # EXIF tag
 _USUAL_MODES = {"RGB", "L", "P", "1"}
@@ -58,9 +57,18 @@ def list_folders(folders: Iterable[str]) -> dict[str, dict[str, int]]:
         files = {}
         if os.path.isdir(folder):
             with os.scandir(folder) as entries:
-                files = {entry.name: entry.stat().st_size for entry in entries if entry.is_file()}
+                lengths = {entry.name: _length(entry) for entry in entries}
+            files = {name: length for name, length in lengths.items() if length is not None}
         listings[folder] = files
     return listings
+
+
+def _length(entry: os.DirEntry) -> int | None:
+    """None of what is no regular file, or a link in a circle."""
+    try:
+        return entry.stat().st_size if entry.is_file() else None
+    except OSError:
+        return None
 
 
 def read_image_files(
@@ -87,18 +95,16 @@ def _read(is_whole: bool, task: tuple[str, bool]) -> ImageFile:
         if needs_digest:
             with open(path, "rb") as file:
                 digest = hashlib.file_digest(file, "blake2b").digest()
-        with warnings.catch_warnings(), Image.open(path) as image:
+        with warnings.catch_warnings(), open_image(path) as image:
             warnings.simplefilter("ignore")  # of Pillow on odd metadata
             size, mode = image.size, image.mode
             orientation = image.getexif().get(_ORIENTATION, 1)
             if is_whole:
                 image.draft("L", (1, 1))  # JPEG is then decoded at an eighth, all of it
                 image.load()
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        problem = " ".join(str(error).replace(str(path), "it").split()) or type(error).__name__
-        is_truncated = "truncated" in problem or "broken data stream" in problem
-        if os.path.getsize(path) == 0:
-            problem = "the file is empty"
-        return ImageFile(problem, is_truncated, digest=digest)
+    except BrokenImageError as error:
+        return ImageFile(str(error), error.is_truncated, digest=digest)
+    except OSError as error:
+        return ImageFile(f"cannot be read ({error.strerror})")
     is_known = isinstance(orientation, int) and 1 <= orientation <= 8
     return ImageFile("", False, size, orientation if is_known else 1, mode, digest)

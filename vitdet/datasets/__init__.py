@@ -1,30 +1,24 @@
 """Reading, checking and converting data."""
 
-from vitdet.datasets.coco import CocoDataset
-from vitdet.datasets.coco_panoptic import CocoPanopticDataset, LoadPanopticSegments
-from vitdet.datasets.image_folder import ImageFolder
-from vitdet.datasets.image_transforms import LoadImage, PackImage, ToPIL
-from vitdet.datasets.label_files import LoadLabels
-from vitdet.datasets.semantic_folder import SemanticFolder
-from vitdet.datasets.shape_images import ShapeImages
-from vitdet.datasets.shapes_dataset import ManyShapesDataset, ShapesDataset
-from vitdet.datasets.shapes_semantic import ManyShapesSemantic, ShapesSemantic
-from vitdet.datasets.torchvision_images import TorchvisionImages
+from vitdet.lazy_names import lazy_names
 
-__all__ = [
-    "CocoDataset",
-    "CocoPanopticDataset",
-    "ImageFolder",
-    "LoadImage",
-    "LoadLabels",
-    "LoadPanopticSegments",
-    "ManyShapesDataset",
-    "ManyShapesSemantic",
-    "PackImage",
-    "SemanticFolder",
-    "ShapeImages",
-    "ShapesDataset",
-    "ShapesSemantic",
-    "ToPIL",
-    "TorchvisionImages",
-]
+_HOMES = {
+    "CocoDataset": "coco",
+    "CocoPanopticDataset": "coco_panoptic",
+    "ImageFolder": "image_folder",
+    "LoadImage": "image_transforms",
+    "LoadLabels": "label_files",
+    "LoadPanopticSegments": "coco_panoptic",
+    "ManyShapesDataset": "shapes_dataset",
+    "ManyShapesSemantic": "shapes_semantic",
+    "PackImage": "image_transforms",
+    "SemanticFolder": "semantic_folder",
+    "ShapeImages": "shape_images",
+    "ShapesDataset": "shapes_dataset",
+    "ShapesSemantic": "shapes_semantic",
+    "ToPIL": "image_transforms",
+    "TorchvisionImages": "torchvision_images",
+}
+__all__ = list(_HOMES)
+
+__getattr__ = lazy_names(__name__, _HOMES)

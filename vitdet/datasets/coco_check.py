@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any
 
-from vitdet.datasets.coco_files import class_ids, read_coco, some
+from vitdet.datasets.coco_files import class_ids, read_coco, shown, some
+from vitdet.datasets.entry_values import ANNOTATION_VALUES, IMAGE_VALUES, check_entries
 from vitdet.errors import UserError
 
 # Share of boxes reaching well out of their image above which they are taken for corner pairs.
@@ -44,8 +45,8 @@ def check_coco(
         raise UserError(f"{ann_file} lists no images")
     if not annotations:
         raise UserError(f"{ann_file} has no annotations: there is nothing to learn from")
-    _check_keys(ann_file, "image", images, ("id", "file_name", "height", "width"))
-    _check_keys(ann_file, "annotation", annotations, ("image_id", "category_id", "bbox"))
+    check_entries(ann_file, "image", images, IMAGE_VALUES)
+    check_entries(ann_file, "annotation", annotations, ANNOTATION_VALUES)
     _check_references(ann_file, content)
     check_files_there(ann_file, Path(image_dir), images)
 
@@ -70,17 +71,6 @@ def check_coco(
     )
 
 
-def _check_keys(
-    ann_file: str | Path, kind: str, entries: Sequence[dict[str, Any]], keys: Sequence[str]
-) -> None:
-    for number, entry in enumerate(entries):
-        missing = [key for key in keys if key not in entry]
-        if missing:
-            raise UserError(
-                f"{ann_file}: {kind} {entry.get('id', f'number {number}')} lacks {some(missing)}"
-            )
-
-
 def _check_references(ann_file: str | Path, content: dict[str, Any]) -> None:
     for kind, key in (("images", "image_id"), ("categories", "category_id")):
         known = {entry["id"] for entry in content[kind]}
@@ -88,7 +78,7 @@ def _check_references(ann_file: str | Path, content: dict[str, Any]) -> None:
         if lost:
             raise UserError(
                 f"{ann_file}: {len(lost)} annotations are of {kind} that it does not list: ids "
-                f"{some(map(repr, dict.fromkeys(lost)))}"
+                f"{some(map(shown, dict.fromkeys(lost)))}"
             )
 
 
@@ -108,7 +98,7 @@ def check_files_there(
         if path.name not in listings[path.parent]:
             missing.append(path)
     if missing:
-        names = some((path.relative_to(folder) for path in missing), limit=3)
+        names = some((os.path.relpath(path, folder) for path in missing), limit=3)
         raise UserError(
             f"{len(missing)} of {len(entries)} {kind} of {ann_file} are not in {folder}: {names}"
             f"{_near_name(missing[0], listings[missing[0].parent])}"
@@ -116,7 +106,7 @@ def check_files_there(
 
 
 def _file_names(folder: Path) -> set[str]:
-    if not folder.is_dir():
+    if not os.path.isdir(folder):  # also where the name is no possible one
         return set()
     with os.scandir(folder) as entries:
         return {entry.name for entry in entries}

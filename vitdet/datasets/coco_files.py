@@ -12,8 +12,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from mmengine.logging import print_log
-
 from vitdet.errors import UserError
 
 VAL_NAMES = ("val", "valid", "validation")
@@ -28,11 +26,14 @@ ANN_PATTERNS = (
     "{}/annotations.json",
 )
 UNSPLIT_PATTERNS = ("annotations/instances*.json", "instances*.json", "_annotations.coco.json")
+_MAX_COMPARED = 250  # characters of a name; looking for near ones takes the square of it
 _IMAGE_FOLDERS = ("images", "images/{}", "", "{}", "{}2017", "images/{}2017", "{}/images")
 
 
 def warn_of_no_val(root: Path, ann_file: Path) -> None:
     """Say that `ann_file`, of the training data under `root`, is what is evaluated on."""
+    from mmengine.logging import print_log  # imports torch, which a check of data does without
+
     print_log(
         f"{root} has no val annotations beside {ann_file.relative_to(root)}: the training images "
         "are evaluated on, which tells nothing about new images",
@@ -46,18 +47,7 @@ def read_coco(ann_file: str | Path) -> dict[str, Any]:
 
     Raises UserError if it is missing, is not JSON, or is not in COCO's format.
     """
-    try:
-        content = json.loads(Path(ann_file).read_bytes())
-    except FileNotFoundError:
-        raise UserError(f"annotation file not found: {ann_file}") from None
-    except IsADirectoryError:
-        raise UserError(f"{ann_file} is a folder; give the annotation file in it") from None
-    except UnicodeDecodeError as error:
-        raise UserError(f"{ann_file} is not JSON: not text ({error.reason})") from None
-    except json.JSONDecodeError as error:
-        raise UserError(
-            f"{ann_file} is not JSON: {error.msg} at line {error.lineno}, column {error.colno}"
-        ) from None
+    content = _read_json(ann_file)
     if not isinstance(content, dict):
         raise UserError(
             f"{ann_file} is not a COCO annotation file: it holds a {type(content).__name__} where "
@@ -68,11 +58,38 @@ def read_coco(ann_file: str | Path) -> dict[str, Any]:
     if missing:
         raise UserError(
             f"{ann_file} is not a COCO annotation file: it lacks the list "
-            f"{' and '.join(map(repr, missing))} (it has {', '.join(content) or 'nothing'})"
+            f"{' and '.join(map(repr, missing))} (it has {_some_keys(content)})"
         )
     if not all(isinstance(c, dict) and {"id", "name"} <= c.keys() for c in content["categories"]):
         raise UserError(f"{ann_file}: every category needs an id and a name")
     return content
+
+
+def _some_keys(content: Mapping[str, Any]) -> str:
+    return some((shown(key) for key in content), limit=8) or "nothing"
+
+
+def _read_json(ann_file: str | Path) -> Any:
+    if os.path.exists(ann_file) and not (os.path.isfile(ann_file) or os.path.isdir(ann_file)):
+        raise UserError(f"{ann_file} is a pipe or a device, not an annotation file")
+    try:
+        return json.loads(Path(ann_file).read_bytes())
+    except FileNotFoundError:
+        raise UserError(f"annotation file not found: {ann_file}") from None
+    except IsADirectoryError:
+        raise UserError(f"{ann_file} is a folder; give the annotation file in it") from None
+    except OSError as error:
+        raise UserError(f"{ann_file} cannot be read ({error.strerror})") from None
+    except UnicodeDecodeError as error:
+        raise UserError(f"{ann_file} is not JSON: not text ({error.reason})") from None
+    except json.JSONDecodeError as error:
+        raise UserError(
+            f"{ann_file} is not JSON: {error.msg} at line {error.lineno}, column {error.colno}"
+        ) from None
+    except RecursionError:
+        raise UserError(f"{ann_file} is no annotation file: brackets lie too deep in it") from None
+    except ValueError:
+        raise UserError(f"{ann_file} has a number of thousands of digits: correct it") from None
 
 
 def read_categories(ann_file: str | Path) -> list[str]:
@@ -91,13 +108,22 @@ def class_ids(
     Left out, unless `classes` names it, is the root that Roboflow puts above the real categories:
     nothing is annotated with it, and as a class it would only count as never found.
 
-    Raises UserError if a class is not among the categories (the nearest names are offered), or if
-    two categories have the same name. `source` names the file in the message.
+    Raises UserError if a class is not among the categories (the nearest names are offered), if two
+    categories have the same name, or one has an id that is no whole number or a name that is no
+    text. `source` names the file in the message.
     """
     categories = content["categories"]
+    for category in categories:
+        if type(category["id"]) is not int or not isinstance(category["name"], str):
+            raise UserError(
+                f"{source} has a category with id {shown(category['id'])} and name "
+                f"{shown(category['name'])}: ids are whole numbers, names texts"
+            )
     twice = [name for name, count in Counter(c["name"] for c in categories).items() if count > 1]
     if twice:
-        raise UserError(f"{source} has several categories named {twice[0]!r}: rename or merge them")
+        raise UserError(
+            f"{source} has several categories named {shown(twice[0])}: rename or merge them"
+        )
     ids = {c["name"]: c["id"] for c in sorted(categories, key=lambda category: category["id"])}
     if classes is None:
         parents = {
@@ -112,6 +138,12 @@ def class_ids(
     return {name: ids[name] for name in classes}
 
 
+def shown(value: Any, *, limit: int = 60) -> str:
+    """A value out of a file, which may be of any length, for a message of one line."""
+    text = repr(value)
+    return text if len(text) <= limit else f"{text[: limit - 4]} ..."
+
+
 def some(items: Iterable[Any], *, limit: int = 5) -> str:
     """The first few of many things, for a message of one line."""
     items = list(items)
@@ -120,11 +152,11 @@ def some(items: Iterable[Any], *, limit: int = 5) -> str:
 
 
 def _unknown_classes(unknown: Sequence[str], known: Sequence[str]) -> str:
-    lowered = {name.lower(): name for name in known}
+    lowered = {name.lower()[:_MAX_COMPARED]: name for name in known}
     near = [
         lowered[match]
         for name in unknown
-        for match in difflib.get_close_matches(str(name).lower(), lowered, n=1)
+        for match in difflib.get_close_matches(str(name).lower()[:_MAX_COMPARED], lowered, n=1)
     ]
     if near:
         return f"no category {some(map(repr, unknown))} (did you mean {some(map(repr, near))}?)"
@@ -162,12 +194,13 @@ def find_images(
     file_names = file_names or _first_file_names(ann_file)
     folders = [root / pattern.format(name) for pattern in _IMAGE_FOLDERS for name in names]
     folders = list(dict.fromkeys([*folders, ann_file.parent, ann_file.parent / "images"]))
-    hits = {folder: sum((folder / name).is_file() for name in file_names) for folder in folders}
+    hits = {folder: sum(os.path.isfile(folder / name) for name in file_names) for folder in folders}
     best = max(hits, key=hits.__getitem__)
     if hits[best] == 0:
         looked_in = some(sorted({f"{folder.relative_to(root)}/" for folder in folders}), limit=20)
         raise UserError(
-            f"images of {ann_file} not found: no {file_names[0]!r} in {root}, nor in {looked_in}"
+            f"images of {ann_file} not found: no {shown(file_names[0])} in {root}, nor in "
+            f"{looked_in}"
         )
     return best
 
@@ -177,7 +210,11 @@ def _first_file_names(ann_file: Path, *, limit: int = 50) -> list[str]:
     pattern = re.compile(rb'"file_name"\s*:\s*("(?:[^"\\]|\\.)*")')
     if ann_file.stat().st_size:
         with ann_file.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as m:
-            names = [json.loads(match[1]) for match in islice(pattern.finditer(m), limit)]
+            found = [match[1] for match in islice(pattern.finditer(m), limit)]
+        try:
+            names = [json.loads(text) for text in found]
+        except ValueError:  # no text after all
+            names = []
         if names:
             return names
     read_coco(ann_file)  # says what is wrong with the file, if it is more than this
@@ -186,5 +223,5 @@ def _first_file_names(ann_file: Path, *, limit: int = 50) -> list[str]:
 
 def listing(root: Path) -> str:
     """The first entries of a folder, for a message of one line."""
-    entries = sorted(entry.name + "/" * entry.is_dir() for entry in os.scandir(root))
+    entries = sorted(entry.name + "/" * os.path.isdir(entry) for entry in os.scandir(root))
     return some(entries, limit=8) or "an empty folder"

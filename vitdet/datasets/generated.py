@@ -26,14 +26,15 @@ def ensure_generated(
     """Have `generate` fill `root` unless that was done; several processes may do so at once.
 
     It is written to a sibling folder that is then renamed, so `root` is never half written. What
-    was generated there by another recipe is replaced.
+    was generated there by another recipe is replaced. `root` may be a link to a folder.
 
     Raises:
         UserError: `root` exists and is no generated data set.
     """
-    root, recipe = Path(root), dict(recipe)
+    given, recipe = Path(root), dict(recipe)
+    root = given.resolve()  # a link stays one, and the folder that it leads to is filled
     if _recipe_of(root) == recipe:
-        return root
+        return given
     root.parent.mkdir(parents=True, exist_ok=True)
     fresh = Path(tempfile.mkdtemp(prefix=f".{root.name}.", dir=root.parent))
     try:
@@ -42,7 +43,7 @@ def ensure_generated(
         _put_in_place(fresh, root, recipe)
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
-    return root
+    return given
 
 
 def map_on_all_cores(

@@ -1,5 +1,7 @@
 """Image files as pixels."""
 
+import io
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -7,6 +9,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from vitdet.datasets.untrusted_images import BrokenImageError, open_image
 from vitdet.errors import UserError
 
 IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"}
@@ -28,27 +31,43 @@ def read_image(path: str | Path) -> np.ndarray:
 
     Raises UserError if there is no such file or if it is no image.
     """
+    if os.path.isdir(path):
+        raise UserError(f"{path} is a folder, not an image")
+    if os.path.exists(path) and not os.path.isfile(path):  # it would be waited for, or never end
+        raise UserError(f"{path} is a pipe or a device, not an image")
     try:
         content = np.fromfile(path, dtype=np.uint8)
-    except FileNotFoundError:
+    except (FileNotFoundError, ValueError):  # a name with a zero in it
         raise UserError(f"image not found: {path}") from None
-    except IsADirectoryError:
-        raise UserError(f"{path} is a folder, not an image") from None
+    except OSError as error:
+        raise UserError(f"image {path} cannot be read ({error.strerror})") from None
     return decode_image(content, path)
 
 
 def decode_image(content: np.ndarray, source: str | Path) -> np.ndarray:
     """Decode the bytes (N,) of an image file to (H, W, 3) uint8 RGB; `source` names it in errors.
 
-    Raises UserError if they are no image.
+    Raises UserError if they are no image, or one of more than 178 million pixels.
     """
+    _refuse_bomb(content, source)
     try:
         image = cv2.imdecode(content, cv2.IMREAD_COLOR) if content.size else None
     except cv2.error:  # more pixels than OpenCV allows
         image = None
     if image is None:
         raise UserError(f"{source} is not an image that OpenCV can read")
-    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB, dst=image)
+
+
+def _refuse_bomb(content: np.ndarray, source: str | Path) -> None:
+    """A file of a megabyte may unpack to many gigabytes: its head says so. OpenCV looks later."""
+    try:
+        with open_image(io.BytesIO(content)):
+            pass
+    except BrokenImageError as error:
+        if error.is_bomb:
+            raise UserError(f"{source} {error}: cut it into tiles") from None
+        # else of a format that only OpenCV knows, or of none
 
 
 def image_files(paths: Sequence[str | Path]) -> Iterator[Path]:

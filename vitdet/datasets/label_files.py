@@ -1,18 +1,17 @@
 """Label files as pixels: index PNGs, palette PNGs and, where a table explains them, colours."""
 
 from pathlib import Path
-from struct import error as StructError
 from typing import Any
 
 import numpy as np
 from mmcv.transforms import LoadAnnotations
-from PIL import Image
 
 from vitdet.datasets.label_table import IGNORED, UNKNOWN, Colour, LabelTable
+from vitdet.datasets.untrusted_images import MAX_PIXELS, BrokenImageError, open_image
 from vitdet.errors import UserError
 from vitdet.registry import TRANSFORMS
 
-_UNREADABLE = (OSError, SyntaxError, ValueError, StructError)  # Pillow's ways to say so
+_STRIP = 256  # rows
 
 
 def read_values(path: str | Path, colours: dict[Colour, int] | None = None) -> np.ndarray:
@@ -25,15 +24,15 @@ def read_values(path: str | Path, colours: dict[Colour, int] | None = None) -> n
     nothing explains.
     """
     try:
-        with Image.open(path) as image:
+        with open_image(path) as image:
             mode = image.mode
+            if image.width * image.height > MAX_PIXELS // len(image.getbands()):
+                raise BrokenImageError(f"{image.width}x{image.height} pixels are too many")
             pixels = np.asarray(image)
     except FileNotFoundError:
         raise UserError(f"{path} is missing: every image needs its label file") from None
-    except _UNREADABLE as error:
-        raise UserError(
-            f"{path} is damaged or no image ({' '.join(str(error).split())}): write it anew"
-        ) from None
+    except BrokenImageError as error:
+        raise UserError(f"{path} is damaged or no image ({error}): write it anew") from None
     if mode[0] in "IF":
         raise UserError(
             f"{path} has more than 8 bits a pixel: labels are values from 0 to 255, save them as "
@@ -51,7 +50,7 @@ def read_values(path: str | Path, colours: dict[Colour, int] | None = None) -> n
 
 def read_palette(path: str | Path) -> list[Colour] | None:
     """(256) RGB colours of a palette PNG, or None of any other file."""
-    with Image.open(path) as image:
+    with open_image(path) as image:
         palette = image.getpalette("RGB")
     if palette is None:
         return None
@@ -63,7 +62,6 @@ def _values_of_colours(
     pixels: np.ndarray, colours: dict[Colour, int], path: str | Path
 ) -> np.ndarray:
     """pixels: (H, W, 3) uint8 to (H, W) values."""
-    codes = pixels.astype(np.int32) @ np.int32([1 << 16, 1 << 8, 1])
     if not colours:
         if (pixels == pixels[..., :1]).all():
             return pixels[..., 0]
@@ -75,15 +73,21 @@ def _values_of_colours(
         )
     known = sorted((int(np.dot(colour, (1 << 16, 1 << 8, 1))), v) for colour, v in colours.items())
     known_codes, values = np.int32([c for c, _ in known]), np.uint8([v for _, v in known])
-    places = np.searchsorted(known_codes, codes).clip(max=len(known) - 1)
-    unknown = known_codes[places] != codes
+    found = np.empty(pixels.shape[:2], np.uint8)
+    unknown = np.empty(pixels.shape[:2], bool)
+    for start in range(0, len(pixels), _STRIP):  # what is computed takes ten times the pixels
+        rows = slice(start, start + _STRIP)
+        codes = pixels[rows].astype(np.int32) @ np.int32([1 << 16, 1 << 8, 1])
+        places = np.searchsorted(known_codes, codes).clip(max=len(known) - 1)
+        unknown[rows] = known_codes[places] != codes
+        found[rows] = values[places]
     if unknown.any():
         red, green, blue = pixels.reshape(-1, 3)[_first(unknown)]
         raise UserError(
             f"{path} has {unknown.sum()} pixels of the colour {red} {green} {blue} or others that "
             "classes.txt does not have: add it behind the name of its class, or behind ignore"
         )
-    return values[places]
+    return found
 
 
 def _first(mask: np.ndarray) -> int:

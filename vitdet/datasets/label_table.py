@@ -71,6 +71,8 @@ def read_label_table(path: str | Path) -> LabelTable:
     Raises UserError if a line is empty or out of range, or if something is named twice.
     """
     path = Path(path)
+    if not path.is_file():  # a pipe would be waited for
+        raise UserError(f"{path} is missing, or no file")
     try:
         lines = path.read_text("utf-8-sig").rstrip().split("\n")
     except UnicodeDecodeError as error:
@@ -100,11 +102,17 @@ def _parse(line: str, number: int, path: Path) -> tuple[int, str, Colour | None]
             f"{path}, line {number + 1} names no class: every line names the value of its number, "
             "counting from 0; write ignore for a value that is no class"
         )
-    value = int(parts["value"] or number)
-    colour = None if parts["red"] is None else tuple(map(int, parts.group("red", "green", "blue")))
+    value = _whole(parts["value"] or str(number))
+    has_colour = parts["red"] is not None
+    colour = tuple(map(_whole, parts.group("red", "green", "blue"))) if has_colour else None
     if max((value, *(colour or ()))) > 255:
         raise UserError(f"{path}, line {number + 1}: {line!r} has a number above 255")
     return value, parts["name"], colour
+
+
+def _whole(digits: str) -> int:
+    """Python refuses to read numbers of thousands of digits; such a one is too large anyway."""
+    return int(digits[:20])
 
 
 def _check_names(names: Sequence[str], path: Path) -> None:

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from vitdet.datasets.coco_check import check_files_there
-from vitdet.datasets.coco_files import some
+from vitdet.datasets.coco_files import shown, some
+from vitdet.datasets.entry_values import is_id
 from vitdet.datasets.generated import map_on_all_cores
 from vitdet.datasets.panoptic_files import (
     VOID,
@@ -17,6 +18,7 @@ from vitdet.datasets.panoptic_files import (
     read_panoptic,
     read_segment_ids,
 )
+from vitdet.datasets.untrusted_images import BrokenImageError, open_image
 from vitdet.errors import UserError
 
 _NUM_READ = 200  # PNGs that are looked into, evenly spread; more would take long
@@ -81,10 +83,12 @@ def _check_segments(ann_file: str | Path, annotation: dict[str, Any], categories
         missing = [key for key in ("id", "category_id") if key not in segment]
         if missing:
             raise UserError(f"{ann_file}: a segment of {name} lacks {some(missing)}")
-        if segment["category_id"] not in categories:
+        if not isinstance(segment["id"], int):
+            raise UserError(f"{ann_file}: a segment of {name} has the id {shown(segment['id'])}")
+        if not is_id(segment["category_id"]) or segment["category_id"] not in categories:
             raise UserError(
                 f"{ann_file}: segment {segment['id']} of {name} is of category "
-                f"{segment['category_id']!r}, which it does not list"
+                f"{shown(segment['category_id'])}, which it does not list"
             )
     counts = Counter(segment["id"] for segment in segments)
     wrong = [number for number, count in counts.items() if count > 1 or number == VOID]
@@ -99,6 +103,13 @@ def _problem_of_png(folder: Path, task: tuple[dict[str, Any], tuple[int, int]]) 
     """What is wrong with the PNG of an annotation, whose image has the size (H, W), or None."""
     annotation, (height, width) = task
     path = folder / annotation["file_name"]
+    try:
+        with open_image(path) as image:  # its pixels take long, and may be any number
+            if sorted(image.size) != sorted((width, height)):
+                size = f"{image.width}x{image.height}"
+                return f"{path} is {size}, but its image {width}x{height}"
+    except (FileNotFoundError, BrokenImageError):
+        pass  # said below
     try:
         ids = read_segment_ids(path)
     except UserError as error:

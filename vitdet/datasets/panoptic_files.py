@@ -18,6 +18,7 @@ from vitdet.datasets.coco_files import (
     some,
     warn_of_no_val,
 )
+from vitdet.datasets.entry_values import IMAGE_VALUES, check_values, is_id, is_name
 from vitdet.datasets.images import read_image
 from vitdet.errors import UserError
 
@@ -28,6 +29,14 @@ _PATTERNS = (
     "panoptic/panoptic_{}*.json",
     "panoptic_{}*.json",
 )
+_ANNOTATION_VALUES = {
+    "image_id": (is_id, "a number"),
+    "file_name": (is_name, "a file name"),
+    "segments_info": (
+        lambda value: isinstance(value, list) and all(isinstance(one, dict) for one in value),
+        "a list of segments",
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -102,12 +111,16 @@ def read_panoptic(ann_file: str | Path) -> dict[str, Any]:
     )
     for kind, keys in parts:
         for number, entry in enumerate(content[kind]):
+            if not isinstance(entry, dict):
+                raise UserError(f"{ann_file}: number {number} of its {kind} is no object")
             missing = [key for key in keys if key not in entry]
             if missing:
                 raise UserError(
                     f"{ann_file} is not a panoptic annotation file: number {number} of its {kind} "
                     f"lacks {some(missing)}"
                 )
+    check_values(ann_file, "image", content["images"], IMAGE_VALUES)
+    check_values(ann_file, "annotation", content["annotations"], _ANNOTATION_VALUES)
     return content
 
 

@@ -7,12 +7,12 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from vitdet.datasets.coco_files import some
 from vitdet.datasets.generated import map_on_all_cores
 from vitdet.datasets.label_files import read_values
 from vitdet.datasets.label_table import CLASSES_FILE, IGNORED, UNKNOWN, Colour, LabelTable
+from vitdet.datasets.untrusted_images import BrokenImageError, open_image
 from vitdet.errors import UserError
 
 MAX_FILES = 2000  # of a larger set so many are read, drawn at random
@@ -94,17 +94,17 @@ def _count_file(colours: dict[Colour, int], pair: tuple[str, str]) -> np.ndarray
 def _image_size(path: str) -> tuple[int, int]:
     """(W, H) as OpenCV will read it. Raises UserError if the file is missing or damaged."""
     try:
-        with Image.open(path) as image:
+        with open_image(path) as image:
             width, height = image.size
-            turned = image.getexif().get(_ORIENTATION, 1) >= 5
+            turned = image.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8)
             image.draft("L", (1, 1))  # JPEG is then decoded at an eighth
             image.load()
     except FileNotFoundError:
         raise UserError(f"image not found: {path}") from None
-    except (OSError, SyntaxError, ValueError) as error:
+    except BrokenImageError as error:
         raise UserError(
-            f"image {path} is damaged or no image ({' '.join(str(error).split())}): replace it, or "
-            "remove it and its label file"
+            f"image {path} is damaged or no image ({error}): replace it, or remove it and its "
+            "label file"
         ) from None
     return (height, width) if turned else (width, height)
 

@@ -12,6 +12,7 @@ from mmengine.logging import print_log
 from mmseg.datasets import BaseSegDataset
 
 from vitdet.datasets.coco_files import listing, some
+from vitdet.datasets.formats.folder_tree import list_files
 from vitdet.datasets.label_table import (
     CLASSES_FILE,
     LabelTable,
@@ -214,12 +215,8 @@ def _beginnings(stem: str) -> list[str]:
 
 
 def _files(folder: Path, suffixes: set[str]) -> list[Path]:
-    return [
-        Path(parent, name)
-        for parent, _, names in os.walk(folder, followlinks=True)
-        for name in names
-        if os.path.splitext(name)[1].lower() in suffixes and not name.startswith(".")
-    ]
+    names = list_files(folder)  # which follows links, but none in a circle
+    return [folder / name for name in names if os.path.splitext(name)[1].lower() in suffixes]
 
 
 def _stem(path: Path, root: Path) -> str:

@@ -7,7 +7,11 @@ import numpy as np
 
 
 def split_images(
-    labels: Sequence[Iterable[Hashable]], *, val_share: float = 0.2, seed: int = 0
+    labels: Sequence[Iterable[Hashable]],
+    *,
+    groups: Sequence[Hashable] | None = None,
+    val_share: float = 0.2,
+    seed: int = 0,
 ) -> tuple[list[int], list[int]]:
     """Split images so that each class has `val_share` of its instances in val, as far as can be.
 
@@ -17,12 +21,30 @@ def split_images(
 
     Args:
         labels: the classes of the instances of each image; empty for an image without any.
+        groups: a name for each image; those of one name, such as copies of a picture, stay
+            together, and are dealt as one, unless all have one name. By default each is alone.
 
     Returns:
         The numbers of the training and of the validation images, ascending; neither is empty where
         there are two images or more.
     """
-    counts = [Counter(classes) for classes in labels]
+    if groups is None or len(set(groups)) == 1:
+        groups = range(len(labels))
+    members: dict[Hashable, list[int]] = {}
+    for number, group in enumerate(groups):
+        members.setdefault(group, []).append(number)
+    together = list(members.values())
+    parts = _deal(
+        [Counter(c for k in group for c in labels[k]) for group in together], val_share, seed
+    )
+    train, val = (sorted(k for group in part for k in together[group]) for part in parts)
+    return train, val
+
+
+def _deal(
+    counts: Sequence[Counter[Hashable]], val_share: float, seed: int
+) -> tuple[set[int], set[int]]:
+    """Places of those to train and to evaluate on; each has so many instances of classes."""
     order = np.random.default_rng(seed).permutation(len(counts)).tolist()
     num_val = max(round(val_share * len(counts)), 1)
     images_of = {name: [] for name in sorted(set().union(*counts), key=str)}
@@ -52,4 +74,4 @@ def split_images(
             (val if len(val) < num_val else train).add(image)
     if not val and len(train) > 1:
         val.add(train.pop())
-    return sorted(train), sorted(val)
+    return train, val

@@ -94,4 +94,4 @@ def _first_line(text: str) -> str:
 
 def _last_message(traceback: str) -> str:
     """The message that the traceback of a worker ends in."""
-    return re.split(r"\n(?:\w+\.)*\w*Error: ", traceback.strip())[-1].strip()
+    return re.split(r"\s(?:\w+\.)*UserError: ", traceback.strip())[-1].strip()

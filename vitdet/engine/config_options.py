@@ -12,6 +12,7 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.runner import Runner
 
+from vitdet.datasets.coco_files import some
 from vitdet.engine.config_types import class_of, parameters_of, takes_any_keyword
 from vitdet.errors import UserError
 
@@ -39,8 +40,9 @@ def apply_options(config: Config, options: Mapping[str, Any]) -> None:
             )
     try:
         config.merge_from_dict(dict(options))
-    except (KeyError, TypeError, IndexError) as error:
-        raise UserError(f"--cfg-options {' '.join(options)}: {error}") from error
+    except (KeyError, TypeError, IndexError, AttributeError, ValueError) as error:
+        why = " ".join(str(error).split())
+        raise UserError(f"--cfg-options {some(options)}: {why[:300]}") from error
 
 
 def _check_key(config: Config, key: str) -> None:
@@ -67,7 +69,7 @@ def _check_key(config: Config, key: str) -> None:
                 return
             node = node[name]
         elif isinstance(node, Sequence) and not isinstance(node, str):
-            if not name.isdigit() or int(name) >= len(node):
+            if not name.isdecimal() or int(name[:9]) >= len(node):
                 raise UserError(
                     f"--cfg-options {key}: {passed} is a list of {len(node)}, so {name} must be a "
                     f"number from 0 to {len(node) - 1}"

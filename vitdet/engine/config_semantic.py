@@ -13,6 +13,7 @@ from mmengine.logging import print_log
 from mmengine.registry import DATASETS, DefaultScope
 from mmseg.datasets import BaseSegDataset
 
+from vitdet.data_check.label_report import label_report
 from vitdet.datasets.label_files import mmseg_lookup, read_palette
 from vitdet.datasets.label_table import CLASSES_FILE, IGNORED, Colour, LabelTable, numbered_table
 from vitdet.datasets.semantic_check import LabelCounts, check_values, count_values, name_values
@@ -21,7 +22,6 @@ from vitdet.engine.config_parts import Part
 from vitdet.engine.config_segmentor import check_outputs, ignored_label, leave_outputs_open
 from vitdet.engine.config_types import class_of
 from vitdet.engine.data_findings import keep_label_report
-from vitdet.engine.label_report import label_report
 from vitdet.errors import UserError
 
 

@@ -1,15 +1,19 @@
 """Train or test a completed config: what `tools/train.py` and `tools/test.py` call."""
 
+import errno
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 from mmengine.config import Config
-from mmengine.dist import is_main_process
+from mmengine.dist import broadcast_object_list, is_main_process
 
 from vitdet.device import use_device
 from vitdet.engine.accumulation import accumulate_gradients
 from vitdet.engine.auto_batch import set_batch_size
+from vitdet.engine.checkpoint_files import damage_of, newest_checkpoint, set_aside
+from vitdet.engine.checkpoint_hook import SaveCheckpoints
 from vitdet.engine.config_parts import datasets_of, evaluators_of
 from vitdet.engine.config_tta import use_tta
 from vitdet.engine.ema import use_ema
@@ -18,8 +22,8 @@ from vitdet.engine.pictures import DrawPredictions, draw_sample_sheet
 from vitdet.engine.report_hook import KeepEvaluation
 from vitdet.engine.runner import Runner
 from vitdet.engine.training_check import check_training_data
-from vitdet.engine.work_dir import BEST, LAST, checkpoint_to_resume, choose_work_dir
-from vitdet.errors import UserError
+from vitdet.engine.work_dir import BEST, LAST, choose_work_dir
+from vitdet.errors import StoppedError, UserError
 
 
 def train(
@@ -27,6 +31,8 @@ def train(
     work_dir: str | Path | None = None,
     *,
     resume: str | bool = False,
+    seed: int | None = None,
+    deterministic: bool = False,
     amp: bool = False,
     auto_scale_lr: bool = False,
     auto_batch: bool = False,
@@ -39,21 +45,24 @@ def train(
     """Train `config` and return the folder of the run, which then holds last.pth, best.pth and
     report.html.
 
-    `resume` is a checkpoint, or True for the newest in the folder. An interrupt (Ctrl-C) saves
-    last.pth, says how to go on, and is raised again. `auto_batch` sets the images of a step to
-    what fits the memory, `accumulate` how many of them make an update. `ema` averages the weights;
-    `log` names backends besides the files of the run: tensorboard, wandb, mlflow.
+    `resume` is a checkpoint, or True for the newest whole one in the folder. Ctrl-C, SIGTERM and
+    SIGUSR1 end the run after a step, with last.pth saved and a line on how to go on. `auto_batch`
+    sets the images of a step to what fits the memory, `accumulate` how many of them make an
+    update. `ema` averages the weights; `log` names backends besides the files of the run:
+    tensorboard, wandb, mlflow.
 
     Raises:
-        UserError: see `choose_work_dir`, `checkpoint_to_resume`, `use_device`, `set_batch_size`,
+        UserError: see `choose_work_dir`, `newest_checkpoint`, `use_device`, `set_batch_size`,
             `accumulate_gradients`, `log_to`, `clear_errors`, `SkipBadSteps`,
-            `SkipUnreadableImages`; a checkpoint that is unsafe, broken or of another model.
+            `SkipUnreadableImages`; a checkpoint that is unsafe, broken or of another model; a full
+            disk.
+        KeyboardInterrupt, StoppedError: see `StopSignals.stop`.
     """
     device = use_device(device)
     folder = choose_work_dir(Path(config.filename).stem, work_dir, resume=bool(resume))
-    if resume:
-        config.load_from = str(checkpoint_to_resume(folder, resume))
-        config.resume = True
+    skipped = _use_checkpoint(config, folder, resume) if resume else {}
+    if seed is not None or deterministic:
+        _set_randomness(config, seed, deterministic)
     if auto_scale_lr:
         if "base_batch_size" not in (config.get("auto_scale_lr") or {}):
             raise UserError("--auto-scale-lr: the config has no auto_scale_lr.base_batch_size")
@@ -69,8 +78,15 @@ def train(
             )
         set_batch_size(config, device)
     runner = _build_runner(config, folder, device, launcher)
+    # Of one folder seen from two machines, one may be a moment behind.
+    chosen = [runner._load_from]
+    broadcast_object_list(chosen)
+    runner._load_from = chosen[0]
     if is_main_process():
         check_training_data(config)
+        for path, damage in skipped.items():
+            kept = set_aside(path)
+            runner.logger.warning(f"{path} is skipped: {damage}; it is kept as {kept.name}")
     evaluation = KeepEvaluation()
     runner.register_hook(evaluation)
     runner.logger.info(f"training {config.filename} on {device}; all of it goes to {folder}")
@@ -79,17 +95,7 @@ def train(
             "val_dataloader and test_dataloader prepare images differently: scores during training "
             "belong to the former, test.py and predict.py follow the latter"
         )
-    try:
-        runner.train()
-    except KeyboardInterrupt:
-        # The epoch counts from its beginning again: it was not finished.
-        runner.save_checkpoint(runner.work_dir, LAST, by_epoch=False)
-        saved_config = folder / Path(config.filename).name  # with --data and all options in it
-        runner.logger.warning(
-            f"interrupted; {folder / LAST} is saved, go on with: "
-            f"train.py {saved_config} --work-dir {folder} --resume"
-        )
-        raise
+    _train(runner)
     if is_main_process() and (folder / BEST).is_file():
         sheet = folder / "predictions.png"
         draw_sample_sheet(runner.val_dataloader.dataset, folder / BEST, sheet, device=device)
@@ -141,6 +147,68 @@ def test(
     if is_main_process() and metrics:
         evaluation.write(runner, runner.test_dataloader.dataset, device=device)
     return metrics
+
+
+def _set_randomness(config: Config, seed: int | None, deterministic: bool) -> None:
+    """Put what the user asks for into the config, in place."""
+    randomness = dict(config.get("randomness") or dict(seed=None))
+    if seed is not None:
+        randomness["seed"] = seed
+    if deterministic:
+        randomness["deterministic"] = True
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when CUDA starts
+    config["randomness"] = randomness
+
+
+def _use_checkpoint(config: Config, folder: Path, resume: str | bool) -> dict[Path, str]:
+    """Set what the run goes on from, in place; returns what is wrong with files passed over.
+
+    Raises:
+        UserError: there is no such file, or it is damaged.
+    """
+    if resume is True:
+        path, skipped = newest_checkpoint(folder)
+    else:
+        path, skipped = Path(resume), {}
+        if not path.is_file():
+            raise UserError(
+                f"--resume: no checkpoint {path}; leave --resume out to start a new run"
+            )
+        if (damage := damage_of(path)) is not None:
+            raise UserError(
+                f"--resume: {path}: {damage}; --resume without a file takes the newest whole one"
+            )
+    config.load_from = str(path)
+    config.resume = True
+    return skipped
+
+
+def _train(runner: Runner) -> None:
+    """Run the training; ended early, say how to go on.
+
+    Raises:
+        UserError: the disk is full.
+    """
+    folder = Path(runner.work_dir)
+    try:
+        runner.train()
+    except (KeyboardInterrupt, StoppedError) as reason:
+        savers = [hook for hook in runner.hooks if isinstance(hook, SaveCheckpoints)]
+        if savers and savers[0].saved_step is not None:
+            saved_config = folder / Path(runner.cfg.filename).name  # with --data and all options
+            runner.logger.warning(
+                f"stopped by {'Ctrl-C' if isinstance(reason, KeyboardInterrupt) else reason}; "
+                f"{folder / LAST} was saved after step {savers[0].saved_step}, go on with: "
+                f"train.py {saved_config} --work-dir {folder} --resume"
+            )
+        raise
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise UserError(
+            f"{error.filename or folder}: {error.strerror}; free some room, then go on with "
+            f"--resume"
+        ) from error
 
 
 def use_amp(config: Config, device: str) -> None:

@@ -11,6 +11,7 @@ from mmengine.logging import print_log
 from vitdet.data_check import check_brief
 from vitdet.datasets.formats.data_folder import CocoSplit, DataFolder
 from vitdet.datasets.formats.recognise import read_folder
+from vitdet.datasets.identical_files import groups_of_identical
 from vitdet.datasets.split import split_images
 from vitdet.engine.cache import cache_folder, write_whole
 from vitdet.engine.data_findings import keep_findings, tell_findings
@@ -87,7 +88,9 @@ def _divided(root: Path, whole: CocoSplit) -> tuple[CocoSplit, CocoSplit]:
     for ann in whole.coco["annotations"]:
         if ann["image_id"] in labels:
             labels[ann["image_id"]].append(ann["category_id"])
-    chosen = split_images(list(labels.values()), val_share=_VAL_SHARE)
+    # A picture that is there twice, on both sides, would be evaluated on what was learnt by heart.
+    copies = groups_of_identical([whole.image_root / image["file_name"] for image in images])
+    chosen = split_images(list(labels.values()), groups=copies, val_share=_VAL_SHARE)
     print_log(
         f"{root} is not split: {len(chosen[1])} of {len(images)} images are held out to evaluate "
         "on, with each class in proportion",

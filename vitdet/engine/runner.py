@@ -1,16 +1,16 @@
 """mmengine's Runner with what every run here has."""
 
 import logging
-import signal
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
+import torch
 from mmengine.device import get_device
 from mmengine.hooks import Hook
 from mmengine.model import BaseTTAModel, is_model_wrapper, revert_sync_batchnorm
-from mmengine.registry import RUNNERS
-from mmengine.runner import BaseLoop
+from mmengine.registry import LOOPS, RUNNERS
+from mmengine.runner import BaseLoop, EpochBasedTrainLoop, IterBasedTrainLoop
 from mmengine.runner import Runner as MMEngineRunner
 from mmengine.visualization import Visualizer
 from torch import nn
@@ -26,6 +26,9 @@ from vitdet.engine.console import keep_console_readable
 from vitdet.engine.ema import check_resumed
 from vitdet.engine.metrics_file import WriteMetrics
 from vitdet.engine.progress import ProgressHook
+from vitdet.engine.resumable_batches import ResumableBatches
+from vitdet.engine.stop_signals import StopSignals, leave_signals_to_main
+from vitdet.engine.train_loops import EpochLoop, StepLoop
 from vitdet.engine.unreadable_images import SkipUnreadableImages
 from vitdet.errors import UserError
 
@@ -35,11 +38,14 @@ class Runner(MMEngineRunner):
     """Trains and tests what a completed config describes.
 
     Beyond mmengine's: every run has a progress bar and writes `last.pth` and `best.pth`; a
-    checkpoint that does not fit the model is refused.
+    checkpoint that does not fit the model is refused; a run that is resumed takes the same steps,
+    to the bit on a CPU, as one that was never stopped.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.progress = ProgressHook()
+        self.stop_signals = StopSignals()
+        self._resumed: dict[str, Any] | None = None
         super().__init__(*args, **kwargs)
 
     # mmengine keeps one logger and one visualizer of each name: with its names, a second run in a
@@ -58,10 +64,28 @@ class Runner(MMEngineRunner):
 
     def build_dataloader(self, dataloader: DataLoader | dict, **kwargs: Any) -> DataLoader:
         loader = MMEngineRunner.build_dataloader(dataloader, **kwargs)
-        loader.worker_init_fn = partial(_leave_interrupts_to_main, loader.worker_init_fn)
+        loader.worker_init_fn = partial(_start_worker, loader.worker_init_fn)
+        # Each epoch's start draws a number, else from the generator that dropout draws from.
+        loader.generator = torch.Generator()
         if dataloader is self._train_dataloader:
             self.call_hook("training_data_built", dataset=loader.dataset)
         return loader
+
+    def build_train_loop(self, loop: BaseLoop | dict) -> BaseLoop:
+        """As mmengine's; its own loops and any sampler learn to start anywhere in the run."""
+        if isinstance(loop, dict):
+            loop = _resumable_loop(loop)
+        if isinstance(self._train_dataloader, dict):
+            self._train_dataloader = _resumable_loader(self._train_dataloader, self.seed)
+        return super().build_train_loop(loop)
+
+    def set_randomness(
+        self, seed: int | None, diff_rank_seed: bool = False, deterministic: bool = False
+    ) -> None:
+        """As mmengine's; what has no deterministic algorithm on a GPU warns instead of failing."""
+        super().set_randomness(seed, diff_rank_seed, deterministic)
+        if deterministic:
+            torch.use_deterministic_algorithms(True, warn_only=True)
 
     def wrap_model(self, model_wrapper_cfg: dict | None, model: nn.Module) -> nn.Module:
         """As mmengine's; without GPUs, where there is no SyncBN, each process has its own norms."""
@@ -90,7 +114,8 @@ class Runner(MMEngineRunner):
         Raises:
             UserError: unreadable, unsafe, or not a checkpoint of this model.
         """
-        checkpoint = read_checkpoint(filename, map_location=map_location)
+        checkpoint = self._resumed or read_checkpoint(filename, map_location=map_location)
+        self._resumed = None
         if self._resume:
             check_resumed(checkpoint, self.hooks)
         self.call_hook("after_load_checkpoint", checkpoint=checkpoint)
@@ -124,11 +149,28 @@ class Runner(MMEngineRunner):
                 "model.has_frozen_detector: the detector starts from nothing and would never "
                 "learn; give its checkpoint as load_from=FILE"
             )
+        if self._resume and self._load_from is not None:
+            self._take_over_seed()
         try:
-            with clear_errors(self.cfg, "train"):
+            with self.stop_signals, clear_errors(self.cfg, "train"):
                 return super().train()
         finally:
             self.progress.close()
+
+    def _take_over_seed(self) -> None:
+        """Go on with the seed of the run that is resumed, before anything is built that needs it.
+
+        The checkpoint is kept for `load_checkpoint`; on the CPU, for the model is on the device.
+        """
+        self._resumed = read_checkpoint(self._load_from)
+        seed = self._resumed.get("meta", {}).get("seed")
+        ours = self._randomness_cfg.get("seed")
+        if seed is None or seed == ours:
+            return
+        if ours is not None:
+            self.logger.warning(f"the resumed run's seed {seed} is taken in place of {ours}")
+        self._randomness_cfg.update(seed=seed)
+        self.set_randomness(**self._randomness_cfg)
 
     def test(self) -> dict[str, float]:
         try:
@@ -148,8 +190,33 @@ def _check_frozen_detector(report: LoadReport) -> None:
         )
 
 
-def _leave_interrupts_to_main(worker_init_fn: Callable[[int], None] | None, worker: int) -> None:
-    """Ctrl-C reaches the workers too, which would only fill the screen with their tracebacks."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def _resumable_loop(config: dict) -> dict:
+    """The config with our loop in place of mmengine's; others stay what they are."""
+    config = dict(config)
+    if "by_epoch" in config:
+        kind = EpochBasedTrainLoop if config.pop("by_epoch") else IterBasedTrainLoop
+    else:
+        kind = LOOPS.get(config["type"]) if isinstance(config["type"], str) else config["type"]
+    ours = {EpochBasedTrainLoop: EpochLoop, IterBasedTrainLoop: StepLoop}
+    return {**config, "type": ours.get(kind, kind)}
+
+
+def _resumable_loader(config: dict, seed: int) -> dict:
+    """The loader's config with `ResumableBatches` over its sampler and batch sampler."""
+    grouped_by = config.get("batch_sampler")
+    if "batch_size" not in config or not isinstance(grouped_by, dict | None):
+        return config
+    config = dict(config)
+    config["batch_sampler"] = dict(
+        type=ResumableBatches,
+        seed=seed,
+        grouped_by=grouped_by,
+        drop_last=config.pop("drop_last", False),
+    )
+    return config
+
+
+def _start_worker(worker_init_fn: Callable[[int], None] | None, worker: int) -> None:
+    leave_signals_to_main()
     if worker_init_fn is not None:
         worker_init_fn(worker)

@@ -37,15 +37,3 @@ def choose_work_dir(config_name: str, explicit: str | Path | None, *, resume: bo
     if resume and len(siblings) > 1:
         return siblings[-2]
     return siblings[-1]
-
-
-def checkpoint_to_resume(work_dir: Path, resume: str | bool) -> Path:
-    """The file that `--resume [CKPT]` means: the one named, or the last one in `work_dir`.
-
-    Raises:
-        UserError: there is none.
-    """
-    path = work_dir / LAST if resume is True else Path(resume)
-    if not path.is_file():
-        raise UserError(f"--resume: no checkpoint {path}; leave --resume out to start a new run")
-    return path

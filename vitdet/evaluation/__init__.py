@@ -1,17 +1,16 @@
 """Metrics: how good predictions are, in the numbers the field compares."""
 
-from vitdet.evaluation.accuracy import Accuracy
-from vitdet.evaluation.coco_metric import CocoMetric
-from vitdet.evaluation.coco_panoptic_metric import CocoPanopticMetric
-from vitdet.evaluation.coco_scores import CocoScores, IoUScores, evaluate_coco
-from vitdet.evaluation.iou_metric import IoUMetric
+from vitdet.lazy_names import lazy_names
 
-__all__ = [
-    "Accuracy",
-    "CocoMetric",
-    "CocoPanopticMetric",
-    "CocoScores",
-    "IoUMetric",
-    "IoUScores",
-    "evaluate_coco",
-]
+_HOMES = {
+    "Accuracy": "accuracy",
+    "CocoMetric": "coco_metric",
+    "CocoPanopticMetric": "coco_panoptic_metric",
+    "CocoScores": "coco_scores",
+    "IoUMetric": "iou_metric",
+    "IoUScores": "coco_scores",
+    "evaluate_coco": "coco_scores",
+}
+__all__ = list(_HOMES)
+
+__getattr__ = lazy_names(__name__, _HOMES)

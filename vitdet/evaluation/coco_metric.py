@@ -11,10 +11,12 @@ from mmengine.evaluator import BaseMetric
 from mmengine.logging import MMLogger
 
 from vitdet.datasets.coco_files import class_ids, read_coco
+from vitdet.datasets.freed_memory import return_freed_memory
 from vitdet.errors import UserError
 from vitdet.evaluation.coco_record import CocoRecord, found_objects
 from vitdet.evaluation.coco_scores import Backend, IoUScores, IoUType, evaluate_coco
 from vitdet.evaluation.coco_table import class_table, summary_table
+from vitdet.evaluation.packed_truth import PackedTruth
 from vitdet.evaluation.rle import encode_masks
 from vitdet.registry import METRICS
 
@@ -65,9 +67,12 @@ class CocoMetric(BaseMetric):
         self.format_only = format_only
         self.outfile_prefix = outfile_prefix
         self.record: CocoRecord | None = None
-        self._ground_truth = read_coco(ann_file)
-        if not format_only and not self._ground_truth["annotations"]:
+        content = read_coco(ann_file)
+        if not format_only and not content["annotations"]:
             raise UserError(f"{ann_file} has no annotations: there is nothing to evaluate against")
+        self._ground_truth = PackedTruth(content)
+        del content
+        return_freed_memory()  # before loader workers are forked
 
     @property
     def dataset_meta(self) -> dict | None:
@@ -77,7 +82,7 @@ class CocoMetric(BaseMetric):
     @dataset_meta.setter
     def dataset_meta(self, dataset_meta: dict) -> None:
         self._category_ids = class_ids(
-            self._ground_truth, classes=dataset_meta["classes"], source=self.ann_file
+            self._ground_truth.unpack(), classes=dataset_meta["classes"], source=self.ann_file
         )
         self._dataset_meta = dataset_meta
 
@@ -119,7 +124,7 @@ class CocoMetric(BaseMetric):
             return {}
         self._warn(logger, len(results), detections)
         scores = evaluate_coco(
-            self._ground_truth,
+            self._ground_truth.unpack(),
             detections,
             iou_types=self.iou_types,
             backend=self.backend,
@@ -171,7 +176,7 @@ class CocoMetric(BaseMetric):
 
     def _warn(self, logger: MMLogger, num_seen: int, detections: list) -> None:
         """Say what makes every number low although nothing fails."""
-        num_images = len(self._ground_truth["images"])
+        num_images = self._ground_truth.num_images
         if not detections:
             logger.warning(
                 f"the model predicted nothing at all on {num_seen} images, so every score is 0: "

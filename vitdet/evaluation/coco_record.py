@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from vitdet.evaluation.coco_scores import CocoScores
+from vitdet.evaluation.packed_truth import PackedTruth
 from vitdet.evaluation.rle import RLE
 
 SHOWN_SCORE = 0.3
@@ -40,7 +41,7 @@ class CocoRecord:
     """
 
     scores: CocoScores
-    ground_truth: Mapping[str, Any]
+    ground_truth: PackedTruth
     category_ids: Mapping[str, int]
     images: Sequence[FoundObjects]
 

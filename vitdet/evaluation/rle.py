@@ -1,19 +1,24 @@
 """Masks as COCO's run-length code: the form in which they are kept, gathered and compared."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from pycocotools import mask as coco_mask
+
+if TYPE_CHECKING:
+    import torch
 
 RLE = dict[str, Any]
 """`{"size": [H, W], "counts": ...}` with counts as ASCII text, ready for json."""
 
 
-def encode_masks(masks: torch.Tensor | np.ndarray) -> list[RLE]:
+def encode_masks(masks: "torch.Tensor | np.ndarray") -> list[RLE]:
     """Encode masks: (N, H, W), zero or False is background, in one call for all of them."""
-    # The encoder walks down columns. Turned on the mask's own device, N masks need no copy after.
-    columns = torch.as_tensor(masks).ne(0).transpose(1, 2).contiguous().cpu().numpy()  # (N, W, H)
+    # The encoder walks down columns.
+    if isinstance(masks, np.ndarray):  # the data check does without torch
+        columns = np.ascontiguousarray(masks.astype(bool).transpose(0, 2, 1))  # (N, W, H)
+    else:  # turned on the masks' own device, they need no copy after
+        columns = masks.ne(0).transpose(1, 2).contiguous().cpu().numpy()
     codes = coco_mask.encode(columns.view(np.uint8).transpose(2, 1, 0))
     return [{"size": code["size"], "counts": code["counts"].decode("ascii")} for code in codes]
 

@@ -82,7 +82,7 @@ class ImageMatch:
 
 def match_images(record: CocoRecord) -> list[ImageMatch]:
     """Match each image of an evaluation that the ground truth lists."""
-    truths = _truths(record.ground_truth, record.category_ids)
+    truths = _truths(record.ground_truth.unpack(), record.category_ids)
     nothing = _truth([])
     return [match_image(found, truths.get(found.image_id, nothing)) for found in record.images]
 

@@ -1,8 +1,13 @@
 """Pictures of what a model sees and says."""
 
-from vitdet.visualization.draw import draw_instances
-from vitdet.visualization.grid import image_grid
-from vitdet.visualization.ground_truth import draw_ground_truth
-from vitdet.visualization.panoptic import draw_panoptic
+from vitdet.lazy_names import lazy_names
 
-__all__ = ["draw_ground_truth", "draw_instances", "draw_panoptic", "image_grid"]
+_HOMES = {
+    "draw_ground_truth": "ground_truth",
+    "draw_instances": "draw",
+    "draw_panoptic": "panoptic",
+    "image_grid": "grid",
+}
+__all__ = list(_HOMES)
+
+__getattr__ = lazy_names(__name__, _HOMES)

@@ -1,6 +1,7 @@
 """Check one config: does its model build, train a step and predict?"""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from mmengine.config import Config
@@ -20,34 +21,37 @@ def check_config(name: str, *, with_step: bool) -> Iterator[Outcome]:
         if "type" not in (_read(path).get("model") or {}):
             yield Outcome(EXCUSED, reason="holds no model")
             return
-        _build(path)
+        built = Outcome(YES, parameters=_build(path))
     except Exception as error:
         missing = excuse(error)
         yield Outcome(EXCUSED if missing else NO, reason=missing or shorten(error))
         return
-    yield Outcome(YES)
+    yield built
     if with_step:
-        yield _step(path)
+        stepped, reason = _step(path)
+        yield replace(built, stepped=stepped, reason=reason)
 
 
-def _build(path: Path) -> None:
+def _build(path: Path) -> int:
+    """Build the model; how many parameters it has."""
     try:
-        build_model(_read(path), "meta")
+        model = build_model(_read(path), "meta")
     except Exception:
-        build_model(_read(path), "cpu")
+        model = build_model(_read(path), "cpu")
+    return sum(parameter.numel() for parameter in model.parameters())
 
 
-def _step(path: Path) -> Outcome:
-    """Step with the smallest images that the model takes."""
+def _step(path: Path) -> tuple[str, str]:
+    """Whether a step works, with the smallest images that the model takes, and why not."""
     for side in SIDES:
         try:
             step(_read(path), side)
         except Exception as error:
             last = error
         else:
-            return Outcome(YES, YES)
+            return YES, ""
     missing = excuse(last)
-    return Outcome(YES, EXCUSED if missing else NO, missing or shorten(last))
+    return EXCUSED if missing else NO, missing or shorten(last)
 
 
 def _read(path: Path) -> Config:

@@ -2,7 +2,9 @@
 
 import random
 import sys
-from collections.abc import Sequence
+import time
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -14,7 +16,7 @@ from vitdet.zoo.outcome import NO, NOT_TRIED, YES, Outcome
 from vitdet.zoo.report import read_outcomes, summary, write_outcomes, zoo_table
 from vitdet.zoo.workers import Limits, check_all
 
-_SAVED_EVERY = 20
+_SAVED_EVERY = 30  # seconds
 
 
 def select(library: str | None, text: str) -> list[str]:
@@ -63,12 +65,28 @@ def check_configs(
         names = sorted(random.Random(0).sample(names, min(sample, len(names))))
     if not again:
         names = [name for name in names if _is_open(outcomes.get(name), with_step)]
+    names = _most_distinct_first(names, outcomes)
     try:
         _check_with_progress(names, outcomes, kept, with_step, jobs, limits)
     finally:
         write_outcomes(kept, outcomes)
         (folder / "zoo.md").write_text(zoo_table(outcomes))
     sys.stdout.write(f"{summary(outcomes)}{folder / 'zoo.md'} is written\n")
+
+
+def _most_distinct_first(names: Sequence[str], outcomes: Mapping[str, Outcome]) -> list[str]:
+    """The smallest of each folder, as far as sizes are known, then the next of each, and so on.
+
+    So a check that is ended early has seen every kind of model.
+    """
+    folders = defaultdict(list)
+    for name in names:
+        folders[name.rpartition("/")[0]].append(name)
+    turns = []
+    for members in folders.values():
+        members.sort(key=lambda name: outcomes[name].parameters if name in outcomes else 0)
+        turns += enumerate(members)
+    return [name for _, name in sorted(turns)]
 
 
 def _is_open(outcome: Outcome | None, with_step: bool) -> bool:
@@ -97,11 +115,13 @@ def _check_with_progress(
     )
     with progress:
         task = progress.add_task("", total=len(names))
+        saved = time.monotonic()
         checked = check_all(names, with_step=with_step, jobs=jobs, limits=limits)
         for number, (name, outcome) in enumerate(checked, 1):
             outcomes[name] = outcome
             if NO in (outcome.built, outcome.stepped):
                 progress.console.print(f"{name}: {outcome.reason}", markup=False, highlight=False)
             progress.update(task, completed=number, description=name, refresh=True)
-            if number % _SAVED_EVERY == 0:
+            if time.monotonic() - saved > _SAVED_EVERY:
                 write_outcomes(kept, outcomes)
+                saved = time.monotonic()

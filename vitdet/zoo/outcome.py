@@ -3,7 +3,7 @@
 import importlib.util
 import re
 import traceback
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 YES, NO, EXCUSED, NOT_TRIED = "yes", "no", "excused", "-"
@@ -21,6 +21,7 @@ OPTIONAL_PACKAGES = (
     "motmetrics",
     "timm",
 )
+_UNNAMED = {"To use VPD model": "ldm"}  # what says "install" without saying what
 _DOWNLOAD = re.compile(
     r"huggingface\.co|HF_HUB_OFFLINE|offline mode|Can't load (?:the )?\w+ for|127\.0\.0\.1|"
     r"ProxyError|urlopen error|locate the file on the Hub",
@@ -36,11 +37,13 @@ class Outcome:
         built: "yes", "no", or "excused": something undeclared is missing, or there is no model.
         stepped: "yes", "no", "excused", or "-" if it was not tried.
         reason: why not, in one line; or "" .
+        parameters: of the model, the frozen ones too; 0 if it is not built.
     """
 
     built: str
     stepped: str = NOT_TRIED
     reason: str = ""
+    parameters: int = field(default=0, compare=False)
 
 
 def excuse(error: BaseException) -> str | None:
@@ -75,7 +78,8 @@ def _missing_package(error: BaseException) -> str | None:
     if isinstance(error, ModuleNotFoundError) and error.name:
         named = [error.name.partition(".")[0]]
     elif isinstance(error, ImportError) or "install" in str(error):
-        named = re.findall(r"\w+", str(error))
+        named = re.findall(r"\w+", str(error).lower())
+        named += [package for words, package in _UNNAMED.items() if words in str(error)]
     else:
         return None
     missing = (name for name in named if name in OPTIONAL_PACKAGES)

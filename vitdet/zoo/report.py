@@ -85,8 +85,9 @@ def _share(part: int, whole: int) -> str:
 
 
 def _table(rows: Iterable[tuple[str, Outcome]]) -> str:
-    lines = ["| config | built | stepped | reason |", "|---|---|---|---|"]
+    lines = ["| config | parameters, M | built | stepped | reason |", "|---|---|---|---|---|"]
     for name, one in rows:
         reason = one.reason.replace("|", "\\|")
-        lines.append(f"| {name} | {one.built} | {one.stepped} | {reason} |")
+        size = f"{one.parameters / 1e6:.1f}" if one.parameters else ""
+        lines.append(f"| {name} | {size} | {one.built} | {one.stepped} | {reason} |")
     return "\n".join(lines) + "\n"

@@ -8,12 +8,12 @@ import sys
 import time
 import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 
 from vitdet.zoo.offline import stay_offline
-from vitdet.zoo.outcome import NO, YES, Outcome
+from vitdet.zoo.outcome import NO, Outcome
 
 _LOADED_ONCE = ("mmdet.models", "mmseg.models", "vitdet.zoo.check")
 
@@ -42,7 +42,9 @@ class _Worker:
         """The final outcome; `failure` says what ended the process, "" if nothing did."""
         if not failure:
             return self.outcome
-        return Outcome(NO, reason=failure) if self.outcome is None else Outcome(YES, NO, failure)
+        if self.outcome is None:
+            return Outcome(NO, reason=failure)
+        return replace(self.outcome, stepped=NO, reason=failure)
 
 
 def check_all(

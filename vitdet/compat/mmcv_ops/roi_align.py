@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from vitdet.compat.mmcv_ops.precision import kernel_dtype
+from vitdet.compat.mmcv_ops.results import fill
 from vitdet.compat.mmcv_ops.roi_grids import groups, samples_per_bin, scaled_corners
 
 _MAX = 0  # the value of `pool_mode` that asks for the maximum
@@ -39,10 +40,9 @@ def roi_align_forward(
     dtype = kernel_dtype(input.dtype)
     input, rois = input.to(dtype), rois.to(dtype)
     if pool_mode != _MAX:
-        pooled = torch.ops.torchvision.roi_align(
-            input, rois, spatial_scale, aligned_height, aligned_width, sampling_ratio, aligned
-        )
-        output.copy_(pooled)
+        size = (aligned_height, aligned_width)
+        kernel = torch.ops.torchvision.roi_align
+        fill(output, lambda: kernel(input, rois, spatial_scale, *size, sampling_ratio, aligned))
         return
     _, size = scaled_corners(rois, spatial_scale, aligned)
     num_samples = samples_per_bin(size, (aligned_height, aligned_width), sampling_ratio)
@@ -77,17 +77,12 @@ def roi_align_backward(
     dtype = kernel_dtype(grad_output.dtype)
     grad_output, rois = grad_output.to(dtype), rois.to(dtype)
     if pool_mode != _MAX:
-        gradient = torch.ops.torchvision._roi_align_backward(
-            grad_output,
-            rois,
-            spatial_scale,
-            aligned_height,
-            aligned_width,
-            *grad_input.shape,
-            sampling_ratio,
-            aligned,
+        sizes = (aligned_height, aligned_width, *grad_input.shape)
+        kernel = torch.ops.torchvision._roi_align_backward
+        fill(
+            grad_input,
+            lambda: kernel(grad_output, rois, spatial_scale, *sizes, sampling_ratio, aligned),
         )
-        grad_input.copy_(gradient)
         return
     _, size = scaled_corners(rois, spatial_scale, aligned)
     num_samples = samples_per_bin(size, (aligned_height, aligned_width), sampling_ratio)

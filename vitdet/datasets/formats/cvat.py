@@ -143,7 +143,7 @@ def _box(image: LabelledImage, shape: ElementTree.Element, notes: Counter[str]) 
 def _polygon(image: LabelledImage, shape: ElementTree.Element, notes: Counter[str]) -> _Shape:
     corners = [corner.split(",") for corner in (shape.get("points") or "").split(";")]
     if len(corners) < 3 or any(len(corner) != 2 for corner in corners):
-        raise BrokenLabelError(f"has a polygon that is no list of 3 or more points x,y ({corners})")
+        raise BrokenLabelError("has a polygon that is no list of 3 or more points x,y")
     polygon = [to_number(value, "a corner") for corner in corners for value in corner]
     return box_of([polygon]), [polygon]
 

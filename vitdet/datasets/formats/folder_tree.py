@@ -19,6 +19,7 @@ from vitdet.errors import UserError
 _DEPTH_ABOVE = 3
 # Files of one kind in one folder are alike: so many are opened to tell a format.
 _SAMPLES = 10
+_MAX_PARTS = 50  # of a path in a label file; a longer one is none
 _LABEL_WORDS = ("mask", "seg", "label", "annot", "panoptic", "depth", "semantic")
 _IMAGE_WORDS = ("image", "img", "photo", "picture")
 
@@ -130,7 +131,7 @@ class FolderTree:
         Paths of other computers and wrong `../` are common: the longest end of the path that is
         such a folder counts.
         """
-        parts = path_parts(text)
+        parts = path_parts(text)[-_MAX_PARTS:]
         here = folder_of(near)
         while True:
             for folder in ("/".join([here, *parts]).strip("/"), "/".join(parts)):
@@ -143,7 +144,7 @@ class FolderTree:
 
 
 def list_files(root: Path, *, max_depth: int | None = None) -> list[str]:
-    """Names of all files under `root`, relative to it, sorted; hidden ones are left out.
+    """Names of all regular files under `root`, relative to it, sorted, without hidden ones.
 
     Linked folders are followed, each once: a link may lead back.
     """
@@ -164,9 +165,13 @@ def list_files(root: Path, *, max_depth: int | None = None) -> list[str]:
             if entry.name.startswith(".") or entry.name == "__MACOSX":
                 continue
             name = f"{folder}/{entry.name}" if folder else entry.name
-            if not entry.is_dir():
+            try:
+                is_folder, is_file = entry.is_dir(), entry.is_file()
+            except OSError:
+                continue  # a link to itself
+            if is_file:  # no pipe or device: reading it might never end
                 found.append(name)
-            elif max_depth is None or depth < max_depth:
+            elif is_folder and (max_depth is None or depth < max_depth):
                 waiting.append((name, depth + 1))
     return sorted(found)
 

@@ -8,13 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
-
 from vitdet.datasets.formats.data_folder import CocoSplit, DataFolder
 from vitdet.datasets.formats.file_names import folder_of
 from vitdet.datasets.formats.folder_tree import FolderTree
 from vitdet.datasets.formats.outlines import box_of, polygon_area, rle_area
 from vitdet.datasets.formats.splits import split_of_path
+from vitdet.datasets.untrusted_images import BrokenImageError, open_image
 
 _EXIF_ORIENTATION = 0x0112
 # A thread waits for the disk most of the time.
@@ -91,13 +90,13 @@ def image_size(path: Path) -> tuple[int, int] | str:
     Upright is how browsers and label tools show it, and how `read_image` reads it.
     """
     try:
-        with Image.open(path) as image:
+        with open_image(path) as image:
             width, height = image.size
             turned = image.getexif().get(_EXIF_ORIENTATION, 1) in (5, 6, 7, 8)
     except FileNotFoundError:
         return "has no image"
-    except Exception as error:
-        return f"image cannot be read: {' '.join(str(error).split())}"
+    except (BrokenImageError, OSError) as error:
+        return f"image cannot be read: {error}"
     return (height, width) if turned else (width, height)
 
 

@@ -9,14 +9,19 @@ from xml.etree import ElementTree
 
 import yaml
 
-from vitdet.errors import UserError
+from vitdet.errors import UserError, one_line
 
 # Larger than any side of an image, and small enough to compute with.
 _MAX_WHOLE = 1_000_000_000
+_MAX_WHY = 300
+_MAX_YAML = 200_000  # characters; they are read in seconds
 
 
 class BrokenLabelError(ValueError):
     """A label file, or the part of one that is about one image, cannot be read: why, in a line."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(one_line(why, limit=_MAX_WHY))
 
 
 def read_text(path: Path) -> str:
@@ -44,11 +49,18 @@ def read_bytes(path: Path) -> bytes:
 
 
 def mentions(path: Path, *patterns: bytes) -> bool:
-    """Whether a file has all patterns somewhere, without parsing what may be half a gigabyte."""
-    if path.stat().st_size == 0:
+    """Whether a file has all patterns somewhere, without parsing what may be half a gigabyte.
+
+    One that cannot be read has none, for whoever reads the format says so better.
+    """
+    try:
+        with (
+            path.open("rb") as file,
+            mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content,
+        ):
+            return all(re.search(pattern, content) for pattern in patterns)
+    except (OSError, ValueError):  # an empty file cannot be mapped
         return False
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        return all(re.search(pattern, content) for pattern in patterns)
 
 
 def to_number(value: Any, what: str) -> float:
@@ -129,11 +141,11 @@ def read_xml(path: Path) -> ElementTree.Element:
 
 def root_tag(path: Path) -> str | None:
     """Name of the root element, also of a file that breaks off behind it; None if there is none."""
-    with path.open("rb") as file:
-        head = file.read(4096)
     try:
+        with path.open("rb") as file:
+            head = file.read(4096)
         text = decode(head[: len(head) // 2 * 2])
-    except BrokenLabelError:
+    except (BrokenLabelError, OSError):
         return None
     match = re.search(r"<([A-Za-z_][\w.-]*)", re.sub(r"<!--.*?-->", "", text, flags=re.DOTALL))
     return match[1] if match else None
@@ -150,7 +162,10 @@ def read_yaml(path: Path) -> Any:
 
     Raises BrokenLabelError if the file is no YAML.
     """
+    text = read_text(path)
+    if len(text) > _MAX_YAML:
+        raise BrokenLabelError(f"has {len(text)} characters, no description of data has so many")
     try:
-        return yaml.load(read_text(path), Loader=yaml.BaseLoader)
+        return yaml.load(text, Loader=yaml.BaseLoader)
     except (yaml.YAMLError, RecursionError) as error:
         raise BrokenLabelError(f"is not YAML: {' '.join(str(error).split())}") from None

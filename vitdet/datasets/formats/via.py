@@ -178,7 +178,7 @@ def _objects(
         if kind in ("point", "polyline", "line"):
             notes[f"{kind}s: left out, COCO's boxes and masks have an area"] += 1
             continue
-        if kind not in _SHAPES:
+        if not isinstance(kind, str) or kind not in _SHAPES:
             raise BrokenLabelError(f"{where} is of a shape that is not known here")
         label = _NO_CLASS
         if attribute is not None:

@@ -98,13 +98,13 @@ def _names(content: dict[str, Any], path: Path) -> list[str]:
     names = content["names"]
     if isinstance(names, dict):
         try:
-            numbered = {int(number): str(name) for number, name in names.items()}
+            numbered = {int(number): name for number, name in names.items()}
         except ValueError:
             raise UserError(f"{path}: names wants numbers with names, such as 0: cat") from None
         if min(numbered) < 0 or max(numbered) > 100_000:
             raise UserError(f"{path}: names has numbers from {min(numbered)} to {max(numbered)}")
         names = [numbered.get(k, f"class {k}") for k in range(max(numbered) + 1)]
-    elif not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise UserError(f"{path}: names wants a list of names")
     check_distinct(names, path)
     count = content.get("nc")
@@ -116,7 +116,8 @@ def _names(content: dict[str, Any], path: Path) -> list[str]:
 def _keypoints(content: dict[str, Any]) -> tuple[int, int] | None:
     shape = content.get("kpt_shape")
     if isinstance(shape, list) and len(shape) == 2 and shape[1] in ("2", "3"):
-        return (int(shape[0]), int(shape[1])) if str(shape[0]).isdigit() else None
+        number = shape[0] if isinstance(shape[0], str) and len(shape[0]) < 6 else ""
+        return (int(number), int(shape[1])) if number.isdecimal() else None
     return None
 
 
@@ -124,11 +125,14 @@ def _add_splits(
     dataset: YoloDataset, tree: FolderTree, name: str, content: dict[str, Any], notes: Counter[str]
 ) -> None:
     base = content.get("path") or ""
+    base = base if isinstance(base, str) else ""
     for split in _SPLIT_KEYS:
         key = "valid" if split == "val" and "val" not in content else split
         value = content.get(key)
         for place in value if isinstance(value, list) else [value] if value else []:
-            found = _places(dataset, tree, name, str(base), str(place))
+            if not isinstance(place, str):
+                raise UserError(f"{tree.root / name}: {key} wants a folder, or a list of folders")
+            found = _places(dataset, tree, name, base, place)
             if found:
                 dataset.splits.setdefault(split, []).extend(found)
             else:

@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from vitdet.data_check.label_report import label_report
 from vitdet.datasets.label_table import LabelTable, numbered_table
 from vitdet.datasets.semantic_check import LabelCounts
-from vitdet.engine.label_report import label_report
 
 
 def counts(*files: dict[int, int], num_files: int | None = None) -> LabelCounts:
