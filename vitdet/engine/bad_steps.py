@@ -37,11 +37,12 @@ class SkipBadSteps(Hook):
         self.max_in_a_row = max_in_a_row
         self.in_a_row = 0
         self.total = 0
+        self._guard: StepGuard | None = None
 
     def before_train(self, runner: Any) -> None:
-        wrapper = runner.optim_wrapper
         # A dict of wrappers belongs to a model that updates in its own way.
-        self._guard = StepGuard(wrapper) if isinstance(wrapper, OptimWrapper) else None
+        if isinstance(runner.optim_wrapper, OptimWrapper):
+            self._guard = StepGuard(runner.optim_wrapper)
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         self._model = model
         self._device = next(model.parameters()).device

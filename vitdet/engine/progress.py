@@ -38,8 +38,10 @@ class ProgressHook(Hook):
             return
         scalars = runner.message_hub.log_scalars
         data_time = scalars["train/data_time"].current()
-        # Not there where no step had a finite loss yet.
-        loss = scalars["train/loss"].current() if "train/loss" in scalars else math.nan
+        try:
+            loss = scalars["train/loss"].current()
+        except KeyError:  # no step had a finite loss yet
+            loss = math.nan
         self._progress.update(
             self._training,
             completed=runner.iter + 1,

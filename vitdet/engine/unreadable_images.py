@@ -24,6 +24,7 @@ class SkipUnreadableImages(Hook):
 
     def __init__(self, *, limit: int | None = None) -> None:
         self.limit = limit
+        self._path: Path | None = None
         self._images: dict[str, str] = {}
         self._position = 0
 
@@ -67,7 +68,9 @@ class SkipUnreadableImages(Hook):
 
     def _new(self) -> list[tuple[str, str]]:
         """Images with reasons that have come into the list since the last call, each once."""
-        if not self._path.is_file() or self._path.stat().st_size == self._position:
+        if self._path is None or not self._path.is_file():
+            return []
+        if self._path.stat().st_size == self._position:
             return []
         with self._path.open("rb") as file:
             file.seek(self._position)
