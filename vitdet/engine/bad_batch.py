@@ -1,12 +1,10 @@
 """A batch whose loss is not finite, kept with all that brings that loss about again."""
 
-import random
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from mmengine.config import Config
 from mmengine.registry import MODELS, DefaultScope
@@ -15,17 +13,10 @@ from torch import nn
 
 from vitdet.checkpoints.embedded_config import embedded_config, embedded_model, embedded_scope
 from vitdet.checkpoints.files import read_checkpoint, write_checkpoint
+from vitdet.engine.random_state import restore_random_state
 from vitdet.errors import UserError
 
 WEIGHTS = "weights.pth"
-
-
-def random_state(device: torch.device) -> dict[str, Any]:
-    """What Python, numpy and torch draw from next in this process."""
-    state = dict(python=random.getstate(), numpy=np.random.get_state(), torch=torch.get_rng_state())
-    if device.type == "cuda":
-        state["cuda"] = torch.cuda.get_rng_state(device)
-    return state
 
 
 def image_names(batch: Any) -> list[str]:
@@ -78,7 +69,7 @@ def replay(
         model = MODELS.build(embedded_model(config, trusted_modules=trusted))
     model.load_state_dict(content["state_dict"])
     model.to(device).train()
-    _set_random_state(kept["random_state"], device)
+    restore_random_state(kept["random_state"])
     with _precision(config):
         data = model.data_preprocessor(kept["batch"], training=True)
         losses = model(**data, mode="loss")
@@ -98,14 +89,6 @@ def _flat(samples: Any) -> Iterator[Any]:
             yield from _flat(one)
         else:
             yield one
-
-
-def _set_random_state(state: Mapping[str, Any], device: str) -> None:
-    random.setstate(state["python"])
-    np.random.set_state(state["numpy"])
-    torch.set_rng_state(state["torch"].cpu())
-    if "cuda" in state and torch.device(device).type == "cuda":
-        torch.cuda.set_rng_state(state["cuda"].cpu(), device)
 
 
 def _precision(config: Config) -> Any:

@@ -11,7 +11,8 @@ from mmengine.optim import OptimWrapper
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 
-from vitdet.engine.bad_batch import image_names, random_state, save_batch, save_weights
+from vitdet.engine.bad_batch import image_names, save_batch, save_weights
+from vitdet.engine.random_state import random_state
 from vitdet.engine.step_guard import StepGuard
 from vitdet.errors import UserError
 
@@ -45,7 +46,6 @@ class SkipBadSteps(Hook):
             self._guard = StepGuard(runner.optim_wrapper)
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         self._model = model
-        self._device = next(model.parameters()).device
         self._statistics = _running_statistics(model)
         self._kept_statistics = [tensor.clone() for tensor in self._statistics]
 
@@ -53,7 +53,7 @@ class SkipBadSteps(Hook):
         if self._guard is None:
             return
         self._guard.before_step()
-        self._random_state = random_state(self._device)
+        self._random_state = random_state()
         if self._statistics:
             torch._foreach_copy_(self._kept_statistics, self._statistics)
 

@@ -22,7 +22,7 @@ class WriteMetrics(Hook):
     A line of a step has `step`, counted from 1, `epoch`, the terms of the loss, `lr`, and seconds
     as `time` and `data_time`; one of an evaluation has `step`, `epoch` and the figures. Each is
     written at once, so a crash can only tear off the last; a resumed run drops that and the steps
-    that it does again. Numbers that are not finite are null.
+    and the evaluation that it does again. Numbers that are not finite are null.
     """
 
     priority = "LOWEST"  # after what it tells has been logged
@@ -35,6 +35,10 @@ class WriteMetrics(Hook):
             return
         path = Path(runner.work_dir, FILE)
         kept = [one for one in read_metrics(path) if one["step"] <= runner.iter]
+        position = getattr(runner.train_loop, "position", None) or {}
+        is_repeated = not position.get("is_evaluated", True)  # the evaluation after the last step
+        if is_repeated and len(kept) > 1 and kept[-2]["step"] == kept[-1]["step"] == runner.iter:
+            kept.pop()
         temporary = path.with_name(f".{FILE}.tmp")
         temporary.write_text("".join(map(_line, kept)), encoding="utf-8")
         os.replace(temporary, path)
