@@ -1,7 +1,16 @@
 #!/usr/bin/env bash
-# Train on several GPUs of this machine: tools/dist_train.sh CONFIG GPUS [flags of train.py]
+# Train on several GPUs: tools/dist_train.sh CONFIG GPUS [flags of train.py]
+#
+# On several machines run it on each, with NNODES, NODE_RANK (0 on the first) and MASTER_ADDR (the
+# first machine) set, PORT where 29500 is taken. With RESTARTS=N and --work-dir, torchrun starts all
+# processes anew, up to N times, after one has failed; they go on from the last checkpoint.
 set -euo pipefail
 config=$1 gpus=$2
 shift 2
-torchrun --standalone --nproc_per_node="$gpus" \
+machines=(--standalone)
+if [ -n "${NNODES:-}" ]; then
+    machines=(--nnodes="$NNODES" --node_rank="${NODE_RANK:-0}"
+        --master_addr="$MASTER_ADDR" --master_port="${PORT:-29500}")
+fi
+torchrun "${machines[@]}" --nproc_per_node="$gpus" --max-restarts="${RESTARTS:-0}" \
     "$(dirname "$0")/train.py" "$config" --launcher pytorch "$@"

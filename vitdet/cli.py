@@ -235,7 +235,12 @@ def _add_config_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _add_run_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", help="cpu, cuda or mps (default: the best there is)")
-    parser.add_argument("--launcher", choices=("none", "pytorch"), default="none")
+    parser.add_argument(
+        "--launcher",
+        choices=("none", "pytorch", "slurm", "mpi"),
+        default="none",
+        help="what starts several processes: torchrun (pytorch), srun (slurm) or mpirun (mpi)",
+    )
     # torchrun's predecessor passed this flag; the environment says the same.
     parser.add_argument("--local_rank", "--local-rank", type=int, help=argparse.SUPPRESS)
 

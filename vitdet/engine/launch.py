@@ -17,12 +17,13 @@ from vitdet.engine.checkpoint_hook import SaveCheckpoints
 from vitdet.engine.config_parts import datasets_of, evaluators_of
 from vitdet.engine.config_tta import use_tta
 from vitdet.engine.ema import use_ema
+from vitdet.engine.launchers import follow_launcher, is_restarted
 from vitdet.engine.log_backends import log_to
 from vitdet.engine.pictures import DrawPredictions, draw_sample_sheet
 from vitdet.engine.report_hook import KeepEvaluation
 from vitdet.engine.runner import Runner
 from vitdet.engine.training_check import check_training_data
-from vitdet.engine.work_dir import BEST, LAST, choose_work_dir
+from vitdet.engine.work_dir import BEST, LAST, choose_work_dir, holds_checkpoints
 from vitdet.errors import StoppedError, UserError
 
 
@@ -59,6 +60,7 @@ def train(
         KeyboardInterrupt, StoppedError: see `StopSignals.stop`.
     """
     device = use_device(device)
+    resume = resume or _can_go_on(work_dir)
     folder = choose_work_dir(Path(config.filename).stem, work_dir, resume=bool(resume))
     skipped = _use_checkpoint(config, folder, resume) if resume else {}
     if seed is not None or deterministic:
@@ -160,6 +162,22 @@ def _set_randomness(config: Config, seed: int | None, deterministic: bool) -> No
     config["randomness"] = randomness
 
 
+def _can_go_on(work_dir: str | Path | None) -> bool:
+    """Whether this run is one that torchrun has started anew, and has left what it can go on from.
+
+    Raises:
+        UserError: it cannot be told, as the run has no folder of its own.
+    """
+    if not is_restarted():
+        return False
+    if work_dir is None:
+        raise UserError(
+            "torchrun restarts this training, which has no --work-dir: name a folder, so that it "
+            "can go on from what is saved there"
+        )
+    return holds_checkpoints(Path(work_dir))
+
+
 def _use_checkpoint(config: Config, folder: Path, resume: str | bool) -> dict[Path, str]:
     """Set what the run goes on from, in place; returns what is wrong with files passed over.
 
@@ -239,7 +257,7 @@ def _prepares_differently(config: Config) -> bool:
 
 def _build_runner(config: Config, folder: Path, device: str, launcher: str) -> Runner:
     config["work_dir"] = str(folder)
-    config["launcher"] = launcher
+    config["launcher"] = follow_launcher(launcher)
     if torch.device(device).type != "cuda":
         config.setdefault("env_cfg", {}).setdefault("dist_cfg", {})["backend"] = "gloo"
     return Runner.from_cfg(config)

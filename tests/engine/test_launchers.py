@@ -1,0 +1,118 @@
+"""Processes that Slurm or MPI start, and those that torchrun starts again."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.engine.conftest import TINY
+from vitdet.engine import load_config, train
+from vitdet.engine.launchers import follow_launcher
+from vitdet.errors import UserError
+
+OURS = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
+THEIRS = ("SLURM_", "OMPI_", "PMI_", "MPI_", "MV2_")
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing has started this process, and what it sets is gone afterwards."""
+    for name in [*OURS, *(name for name in os.environ if name.startswith(THEIRS))]:
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
+
+
+def set_all(monkeypatch: pytest.MonkeyPatch, **values: str) -> None:
+    for name, value in values.items():
+        monkeypatch.setenv(name, value)
+
+
+def said() -> list[str | None]:
+    return [os.environ.get(name) for name in OURS]
+
+
+def test_slurm_says_who_is_who(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    scontrol = tmp_path / "scontrol"
+    scontrol.write_text('#!/bin/sh\n[ "$3" = "node[7-8]" ] && printf "node7\\nnode8\\n"\n')
+    scontrol.chmod(0o755)
+    set_all(
+        monkeypatch,
+        PATH=f"{tmp_path}:{os.environ['PATH']}",
+        SLURM_PROCID="9",
+        SLURM_NTASKS="16",
+        SLURM_LOCALID="1",
+        SLURM_STEP_NODELIST="node[7-8]",
+    )
+    assert follow_launcher("slurm") == "pytorch"
+    assert said() == ["9", "16", "1", "node7", "29500"]
+
+
+def test_mpi_says_who_is_who(monkeypatch: pytest.MonkeyPatch) -> None:
+    set_all(
+        monkeypatch,
+        OMPI_COMM_WORLD_RANK="1",
+        OMPI_COMM_WORLD_SIZE="2",
+        OMPI_COMM_WORLD_LOCAL_RANK="1",
+        OMPI_COMM_WORLD_LOCAL_SIZE="2",
+    )
+    assert follow_launcher("mpi") == "pytorch"
+    assert said() == ["1", "2", "1", "127.0.0.1", "29500"]
+    monkeypatch.delenv("MASTER_ADDR")
+    monkeypatch.setenv("OMPI_COMM_WORLD_LOCAL_SIZE", "1")  # another machine has the other one
+    with pytest.raises(UserError, match="set MASTER_ADDR"):
+        follow_launcher("mpi")
+
+
+@pytest.mark.parametrize(("launcher", "how"), [("slurm", "srun"), ("mpi", "mpirun")])
+def test_without_a_launcher_it_is_named(launcher: str, how: str) -> None:
+    with pytest.raises(UserError, match=f"start the command with {how}"):
+        follow_launcher(launcher)
+
+
+def test_a_restarted_training_needs_a_folder(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TORCHELASTIC_RESTART_COUNT", "1")
+    with pytest.raises(UserError, match="--work-dir"):
+        train(load_config(TINY, data=data), device="cpu")
+
+
+KILLED_ONCE = """
+import os, signal, sys
+from pathlib import Path
+from mmengine.hooks import Hook
+from vitdet.engine import load_config, train
+from vitdet.engine.runner import Runner
+
+class Kill(Hook):
+    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
+        is_first = os.environ["TORCHELASTIC_RESTART_COUNT"] == "0"
+        if is_first and runner.epoch == 1 and runner.rank == 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+built = Runner.from_cfg.__func__
+def from_cfg(cls, config):
+    runner = built(cls, config)
+    runner.register_hook(Kill())
+    return runner
+Runner.from_cfg = classmethod(from_cfg)
+config = load_config(sys.argv[1], data=sys.argv[2])
+train(config, sys.argv[3], device="cpu", launcher="pytorch")
+"""
+
+
+@pytest.mark.slow  # each process imports everything, twice
+def test_torchrun_restarts_and_the_run_goes_on(data: Path, tmp_path: Path) -> None:
+    script = tmp_path / "killed_once.py"
+    script.write_text(KILLED_ONCE)
+    folder = tmp_path / "run"
+    command = [
+        *(sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"),
+        *("--max-restarts=1", str(script), str(TINY), str(data), str(folder)),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert "last.pth into MaskRCNN" in done.stdout + done.stderr  # loaded by the second start
+    assert (folder / "report.html").is_file()
