@@ -3,6 +3,7 @@
 import torch
 from mmdet.models import SSDHead
 from mmengine.config import ConfigDict
+from mmengine.registry import DefaultScope
 
 
 def test_the_likely_box_is_found() -> None:
@@ -17,7 +18,8 @@ def test_the_likely_box_is_found() -> None:
     test_cfg = ConfigDict(
         nms_pre=9, nms=dict(type="nms", iou_threshold=0.5), score_thr=0.5, max_per_img=9
     )
-    head = SSDHead(3, in_channels=(4, 4), anchor_generator=anchors, test_cfg=test_cfg)
+    with DefaultScope.overwrite_default_scope("mmdet"):
+        head = SSDHead(3, in_channels=(4, 4), anchor_generator=anchors, test_cfg=test_cfg)
     features = (torch.zeros(1, 4, 4, 4), torch.zeros(1, 4, 2, 2))
     scores, boxes = head(features)
     scores = [torch.zeros_like(level) for level in scores]
