@@ -97,7 +97,7 @@ def _is_answered(lines: io.BufferedReader, child: int) -> bool:
     """Wait for the outcome of a case. Other processes may keep this one from running for long."""
     began, used = time.monotonic(), _processor_seconds(child)
     while time.monotonic() - began < _GIVEN_UP_AFTER:
-        if select.select([lines], [], [], 5)[0]:
+        if select.select([lines], [], [], 1)[0]:
             return True
         if _processor_seconds(child) - used > _KILLED_AFTER:
             return False

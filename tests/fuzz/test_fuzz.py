@@ -48,6 +48,7 @@ _ENDINGS = {
 @pytest.mark.parametrize("kind", _ENDINGS)
 def test_the_sandbox_tells_how_a_case_ended(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tests.fuzz.sandbox.MAX_SECONDS", 1.0)
+    monkeypatch.setattr("tests.fuzz.sandbox._KILLED_AFTER", 2.0)  # of what no signal interrupts
     monkeypatch.setattr("tests.fuzz.sandbox.MAX_BYTES", 64 << 20)
     fake = Reader("fake", lambda folder, rng: kind, lambda given: _ENDINGS[given]())
     outcomes = list(run_cases(fake, [0, 1]))
