@@ -93,6 +93,18 @@ def test_killed_between_saves_it_ends_the_same(
     assert (ours["best_score"], ours["iter"]) == (theirs["best_score"], theirs["iter"])
 
 
+def test_an_epoch_that_is_gone_on_with_is_not_evaluated_before_its_end(
+    images: Path, references: Callable[[str], Path], tmp_path: Path
+) -> None:
+    """What would be saved after that evaluation says that the epoch has yet to begin."""
+    with pytest.raises(StoppedError):
+        run("epochs", images, tmp_path, (9, "SIGTERM"))  # the first step after an evaluation
+    with pytest.raises(Killed):
+        run("epochs", images, tmp_path, (11, "kill"), resume=True)
+    run("epochs", images, tmp_path, resume=True)
+    assert not differences(tmp_path, references("epochs"))
+
+
 def test_a_signal_waits_for_accumulated_gradients_and_saves(
     images: Path, references: Callable[[str], Path], tmp_path: Path
 ) -> None:

@@ -30,7 +30,8 @@ class ResumableLoop:
                 f"saved by {len(states)} processes and resumed by {self.runner.world_size}: it "
                 "goes on with other random numbers"
             )
-        if not self.position["is_evaluated"]:
+        is_amid_epoch = self.position["batch"] > 0  # the epoch before it was evaluated
+        if not self.position["is_evaluated"] and not is_amid_epoch:
             self._evaluate_if_due()
 
     def _evaluate_if_due(self) -> None:
