@@ -8,6 +8,7 @@ is the share of a long training. What a training really took stands at the end o
 
 import argparse
 import json
+import os
 import platform
 import statistics
 import tempfile
@@ -46,7 +47,7 @@ def main() -> None:
         processor_seconds_to_verify=round(statistics.median(each[1] for each in checking), 2),
         share_at_ten_minutes=round(wall / (600 + wall), 5),
         torch=torch.__version__,
-        system=platform.platform(),
+        system=f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
     )
     text = json.dumps(result, indent=1)
     print(text)

@@ -159,7 +159,8 @@ def main() -> None:
         result.append(survive(kind, root / "data", folder, limits=limits, dice=dice))
         _compare(result[-1], folder, reference)
         if arguments.out is not None:
-            about = dict(torch=torch.__version__, system=platform.platform(), runs=result)
+            system = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"
+            about = dict(torch=torch.__version__, system=system, runs=result)
             arguments.out.write_text(json.dumps(_summary(result) | about, indent=1) + "\n")
     summary = _summary(result)
     sys.stdout.write(f"{json.dumps(summary)}\n")
