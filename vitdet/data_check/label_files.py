@@ -8,9 +8,9 @@ import numpy as np
 
 from vitdet.data_check.label_report import label_report
 from vitdet.datasets.images import read_image
-from vitdet.datasets.label_files import label_pixels, read_palette
-from vitdet.datasets.label_table import CLASSES_FILE, LabelTable, numbered_table
-from vitdet.datasets.semantic_check import LabelCounts, check_values, count_values, name_values
+from vitdet.datasets.label_files import label_pixels, palette_of
+from vitdet.datasets.label_table import CLASSES_FILE, numbered_table
+from vitdet.datasets.semantic_check import check_values, count_values, name_values
 from vitdet.datasets.semantic_folder import find_semantic, pair_files, read_table
 from vitdet.errors import UserError
 from vitdet.visualization.page import figure, picture, section
@@ -46,7 +46,7 @@ class LabelFilesCheck:
         table = read_table(self.root, None) if classes_file.is_file() else None
         colours = table.colours if table else {}
         counts = {name: count_values(pairs, colours=colours) for name, pairs in self.pairs.items()}
-        self.table = table or _table_of_values(counts, classes_file)
+        self.table = table or numbered_table(name_values([*counts.values()], str(classes_file)))
         for one in counts.values():
             check_values(one, self.table, classes_file=classes_file)
         self.report = label_report(counts, self.table)
@@ -58,7 +58,7 @@ class LabelFilesCheck:
         yield f"<h1>{escape(self.root.resolve().name)}</h1>"
         yield f'<p class="soft">images and label files, {escape(str(self.root))}</p>'
         yield section("Labels", f"<pre>{escape(self.report)}</pre>")
-        palette = self.table.palette or _palette_of(self.pairs["train"][0][1], self.table)
+        palette = palette_of(self.pairs["train"][0][1], self.table)
         colours = class_colours({"classes": self.table.classes, "palette": palette})
         for name, pairs in self.pairs.items():
             spread = np.linspace(0, len(pairs) - 1, min(_SAMPLES, len(pairs))).round().astype(int)
@@ -85,13 +85,3 @@ def holds_label_files(root: str | Path) -> bool:
     except UserError:
         return False
     return next((root / found.train[1]).rglob("*.png"), None) is not None
-
-
-def _table_of_values(counts: dict[str, LabelCounts], classes_file: Path) -> LabelTable:
-    return numbered_table(name_values(list(counts.values()), str(classes_file)))
-
-
-def _palette_of(labels: Path, table: LabelTable) -> list[tuple[int, int, int]] | None:
-    """Colours of the classes in a palette PNG."""
-    of_values = read_palette(labels)
-    return [of_values[value] for value in table.values] if of_values else None

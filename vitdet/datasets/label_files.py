@@ -1,5 +1,6 @@
 """Label files as pixels: index PNGs, palette PNGs and, where a table explains them, colours."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,12 @@ def read_palette(path: str | Path) -> list[Colour] | None:
         return None
     colours = list(zip(*[iter(palette)] * 3, strict=True))
     return colours + [(0, 0, 0)] * (256 - len(colours))
+
+
+def palette_of(path: str | Path, table: LabelTable) -> Sequence[Colour] | None:
+    """Colours of the classes: those of `table`, or else of a palette PNG, or None."""
+    of_values = None if table.palette else read_palette(path)
+    return table.palette or (of_values and [of_values[value] for value in table.values])
 
 
 def _values_of_colours(

@@ -14,7 +14,7 @@ from mmengine.registry import DATASETS, DefaultScope
 from mmseg.datasets import BaseSegDataset
 
 from vitdet.data_check.label_report import label_report
-from vitdet.datasets.label_files import mmseg_lookup, read_palette
+from vitdet.datasets.label_files import mmseg_lookup, palette_of
 from vitdet.datasets.label_table import CLASSES_FILE, IGNORED, Colour, LabelTable, numbered_table
 from vitdet.datasets.semantic_check import LabelCounts, check_values, count_values, name_values
 from vitdet.datasets.semantic_folder import SemanticFolder, find_semantic, pair_files, read_table
@@ -182,8 +182,7 @@ def _palette(labelled: _LabelledSet, table: LabelTable) -> dict[str, list[Colour
     """Colours of the classes to draw them in, where the data has some that mmseg does not know."""
     if labelled.classes_file is None:
         return {}
-    of_values = read_palette(labelled.pairs[0][1])
-    palette = table.palette or (of_values and [of_values[value] for value in table.values])
+    palette = palette_of(labelled.pairs[0][1], table)
     return {"palette": palette} if palette else {}
 
 

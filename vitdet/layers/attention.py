@@ -58,7 +58,7 @@ def attention_weights(
     scale = query.shape[-1] ** -0.5 if scale is None else scale
     if bias is None:
         logits = (query * scale) @ key.transpose(-2, -1)
-    elif bias.shape[:2] == query.shape[:2]:
+    elif bias.shape[:-2] == query.shape[:-2]:
         # The product is added where the bias is copied to: one pass less, forward and backward.
         transposed = key.flatten(0, 1).transpose(-2, -1)
         logits = torch.baddbmm(bias.flatten(0, 1), query.flatten(0, 1), transposed, alpha=scale)
