@@ -234,6 +234,11 @@ def _add_config_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_run_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--compile",
+        action="store_true",
+        help="compile the model's blocks: a slow start, then a faster run on a GPU",
+    )
     parser.add_argument("--device", help="cpu, cuda or mps (default: the best there is)")
     parser.add_argument(
         "--launcher",
@@ -267,6 +272,7 @@ def _train(arguments: argparse.Namespace) -> None:
         accumulate=arguments.accumulate,
         ema=arguments.ema,
         log=arguments.log,
+        compile=arguments.compile,
         device=arguments.device,
         launcher=arguments.launcher,
     )
@@ -289,6 +295,7 @@ def _test(arguments: argparse.Namespace) -> None:
         out=arguments.out,
         show_dir=arguments.show_dir,
         tta=arguments.tta_scales or arguments.tta,
+        compile=arguments.compile,
         device=arguments.device,
         launcher=arguments.launcher,
     )

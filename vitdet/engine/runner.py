@@ -23,6 +23,7 @@ from vitdet.checkpoints.report import LoadReport, first_names
 from vitdet.engine.bad_steps import SkipBadSteps
 from vitdet.engine.checkpoint_hook import SaveCheckpoints
 from vitdet.engine.clear_errors import clear_errors
+from vitdet.engine.compile_blocks import compile_blocks
 from vitdet.engine.console import keep_console_readable
 from vitdet.engine.ema import check_resumed
 from vitdet.engine.fused_optimizer import check_groups, fused_optimizer, merge_groups
@@ -48,6 +49,7 @@ class Runner(MMEngineRunner):
         self.progress = ProgressHook()
         self.stop_signals = StopSignals()
         self._resumed: dict[str, Any] | None = None
+        self._has_compiled = False
         super().__init__(*args, **kwargs)
 
     # mmengine keeps one logger and one visualizer of each name: with its names, a second run in a
@@ -104,6 +106,15 @@ class Runner(MMEngineRunner):
         if self.distributed and get_device() == "cpu" and not is_model_wrapper(model):
             model = revert_sync_batchnorm(model)
         return super().wrap_model(model_wrapper_cfg, model)
+
+    def _maybe_compile(self, target: str) -> None:
+        """Where mmengine would compile the whole model, its blocks are (`compile` in a config)."""
+        options = self.cfg.get("compile")
+        if options is None or options is False or self._has_compiled:
+            return
+        self._has_compiled = True
+        num_blocks = compile_blocks(self.model, {} if options is True else options)
+        self.logger.info(f"{num_blocks} blocks are compiled when they are first used: wait a while")
 
     def register_default_hooks(self, hooks: dict[str, Hook | dict | None] | None = None) -> None:
         ours = dict(
