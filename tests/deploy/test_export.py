@@ -14,11 +14,11 @@ from PIL import Image
 from tests import tiny_mask_rcnn
 from vitdet.cli import main
 from vitdet.deploy.export import export
-from vitdet.deploy.model_card import KEY, ModelCard
 from vitdet.deploy.parity import compare, painted
 from vitdet.engine.config import load_model_config
 from vitdet.errors import UserError
 from vitdet.inference import Predictor
+from vitdet.inference.model_card import KEY, ModelCard
 
 CONFIGS = Path(__file__).parents[1] / "engine"
 CLASSES = ("ant", "bee", "cat")

@@ -10,11 +10,11 @@ import torch
 
 from vitdet.datasets.image_sources import images_of
 from vitdet.deploy.exportable import ExportedModel, exportable
-from vitdet.deploy.model_card import KEY, ModelCard
 from vitdet.deploy.parity import compare
 from vitdet.errors import UserError
 from vitdet.inference import Predictor
-from vitdet.torch_predictor import TorchPredictor
+from vitdet.inference.model_card import KEY, ModelCard
+from vitdet.inference.torch_predictor import TorchPredictor
 
 Format = Literal["onnx", "torch_export"]
 _TRACED_BATCH = 2  # what is traced with one image may hold for one only

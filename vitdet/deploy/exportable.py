@@ -5,9 +5,9 @@ import torch.nn.functional as F
 from mmseg.models.data_preprocessor import SegDataPreProcessor
 from torch import Tensor, nn
 
-from vitdet.deploy.model_card import Task
 from vitdet.detectors.set_predictor import SetPredictor
 from vitdet.errors import UserError
+from vitdet.inference.model_card import Task
 from vitdet.segmentors import EncoderDecoder
 from vitdet.set_prediction.boxes import cxcywh_to_xyxy
 

@@ -12,11 +12,11 @@ from torch import Tensor
 
 from vitdet.datasets.images import read_image
 from vitdet.datasets.shape_scene import lay_out, paint
-from vitdet.deploy.onnx_predictor import OnnxPredictor
 from vitdet.errors import UserError
-from vitdet.prediction import Prediction
+from vitdet.inference.onnx_predictor import OnnxPredictor
+from vitdet.inference.prediction import Prediction
+from vitdet.inference.torch_predictor import TorchPredictor, to_prediction
 from vitdet.segmentors import EncoderDecoder
-from vitdet.torch_predictor import TorchPredictor, to_prediction
 
 SHOWN_SCORE = 0.05  # below it, what is last of an image may be one thing or another
 MAX_PIXELS, MAX_SCORE, MIN_EQUAL = 0.1, 1e-3, 0.999

@@ -8,10 +8,10 @@ import cv2
 import numpy as np
 
 from vitdet.datasets.images import read_image
-from vitdet.deploy.model_card import KEY, ModelCard
 from vitdet.errors import UserError
-from vitdet.inference import Predictor
-from vitdet.prediction import Prediction
+from vitdet.inference.model_card import KEY, ModelCard
+from vitdet.inference.prediction import Prediction
+from vitdet.inference.predictor import Predictor
 
 _PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 
