@@ -67,6 +67,17 @@ def test_sizes_of_images_settle_and_outputs_agree() -> None:
     assert counts[-1] == counts[7], counts
 
 
+def test_blocks_alike_share_a_graph() -> None:
+    """Six blocks of one stage: with and without a shift, the first without dropped paths."""
+    backend = CountingBackend()
+    model = SwinTransformer(
+        embed_dims=8, depths=(6,), num_heads=(1,), window_size=4, out_indices=(0,)
+    ).train()
+    compile_blocks(model, {"backend": backend})
+    model(torch.rand(1, 3, 64, 96))
+    assert backend.graphs == 3
+
+
 def test_gradients_agree() -> None:
     plain, compiled = tiny_swin(), tiny_swin()
     compile_blocks(compiled, {"backend": "aot_eager"})

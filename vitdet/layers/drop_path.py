@@ -1,5 +1,6 @@
 """Stochastic depth (Huang et al., 2016): leave a residual branch out for some of the images."""
 
+import torch
 from torch import Tensor, nn
 
 from vitdet.errors import UserError
@@ -13,14 +14,16 @@ class DropPath(nn.Module):
         if not 0 <= rate < 1:
             raise UserError(f"drop_path_rate {rate} is no share below 1; give one in [0, 1)")
         self.rate = rate
+        self.is_active = rate > 0
+        # A tensor, so that blocks of different rates share what is compiled of them.
+        self.register_buffer("keep", torch.tensor(1.0 - rate), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return x: (B, ...) with whole images zeroed in training, unchanged otherwise."""
-        if self.rate == 0 or not self.training:
+        if not (self.is_active and self.training):
             return x
-        keep = 1 - self.rate
-        kept = x.new_empty(x.shape[0], *[1] * (x.ndim - 1)).bernoulli_(keep)
-        return x * kept.div_(keep)
+        kept = x.new_empty(x.shape[0], *[1] * (x.ndim - 1)).bernoulli_(self.keep)
+        return x * kept.div_(self.keep)
 
     def extra_repr(self) -> str:
         return f"rate={self.rate:.3f}"
