@@ -26,7 +26,7 @@ def classifier(root: Path) -> Config:
     return config
 
 
-def set_predictor(root: Path, name: str) -> Config:
+def detector(root: Path, name: str) -> Config:
     """Images of one size: those of a batch are padded to its largest."""
     folder = root / "shapes"
     if not folder.is_dir():
@@ -35,22 +35,31 @@ def set_predictor(root: Path, name: str) -> Config:
 
 
 def detr(root: Path) -> Config:
-    config = set_predictor(root, "detr")
+    config = detector(root, "detr")
     config.model.backbone.has_frozen_norm = True  # else statistics are those of a process's images
     return config
 
 
 def yolos(root: Path) -> Config:
-    return set_predictor(root, "yolos")
+    return detector(root, "yolos")
 
 
-def _train(recipe: Callable[[Path], Config], root: Path, folder: Path) -> None:
+def maskrcnn(root: Path) -> Config:
+    """Nothing is learnt, so that the steps differ by what is drawn at random only."""
+    config = detector(root, "maskrcnn")
+    config.model.backbone.drop_path_rate = 0.0
+    config.optim_wrapper.optimizer.lr = 0.0
+    config.param_scheduler = []
+    return config
+
+
+def _train(recipe: Callable[[Path], Config], root: Path, folder: Path, epochs: int = 1) -> None:
     """Four images a step, however many processes there are."""
     num_processes = int(os.environ.get("WORLD_SIZE", 1))
     config = recipe(root)
     config.train_dataloader.update(batch_size=4 // num_processes, num_workers=0)
     config.train_dataloader.update(persistent_workers=False)
-    config.train_cfg.update(max_epochs=1, val_interval=10)
+    config.train_cfg.update(max_epochs=epochs, val_interval=10)
     config.custom_hooks = [dict(type="RecordLosses")]
     launcher = "none" if num_processes == 1 else "pytorch"
     train(config, folder, seed=0, device="cpu", launcher=launcher)
@@ -75,3 +84,14 @@ def test_losses_are_those_of_one_process(
     assert one.shape == (1, 4) and two.shape == (2, 4)
     assert (abs(two[0] - two[1]) > 0.01).all()  # each has images of its own
     np.testing.assert_allclose(two.mean(0), one[0], rtol=1e-5)
+
+
+@pytest.mark.slow  # half a minute
+def test_where_samples_are_drawn_at_random_losses_stay_near(tmp_path: Path) -> None:
+    maskrcnn(tmp_path)
+    for count in (1, 2):
+        in_processes(count, _train, maskrcnn, tmp_path, tmp_path / str(count), 8)
+    one, two = (_losses(tmp_path / str(count), num_processes=count) for count in (1, 2))
+    assert one.shape == (1, 32) and two.shape == (2, 32)
+    np.testing.assert_allclose(two.mean(0), one[0], rtol=0.05)
+    np.testing.assert_allclose(two.mean(), one.mean(), rtol=0.005)
