@@ -9,6 +9,7 @@ from vitdet.compat import (
     checkpoint_loading,
     checkpoint_saving,
     class_weights,
+    collected_results,
     config_paths,
     cpu_amp,
     deformable_attention,
@@ -32,6 +33,7 @@ def install() -> None:
     checkpoint_loading.install()
     checkpoint_saving.install()
     distributed_without_gpu.install()
+    collected_results.install()
     cpu_amp.install()
     segmentor_batches.install()
     mmseg_warnings.install()
