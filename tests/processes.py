@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import socket
 from collections.abc import Callable
+from multiprocessing.context import ForkProcess
 from typing import Any
 
 import torch
@@ -19,13 +20,7 @@ def in_processes(count: int, work: Callable[..., None], *args: Any, timeout: flo
     Raises:
         RuntimeError: one failed, or took longer than `timeout` seconds; its traceback is printed.
     """
-    port = free_port()
-    context = multiprocessing.get_context("fork")
-    processes = [
-        context.Process(target=_work, args=(rank, count, port, work, args)) for rank in range(count)
-    ]
-    for process in processes:
-        process.start()
+    processes = start_processes(count, work, *args)
     for process in processes:
         process.join(timeout)
     codes = [process.exitcode for process in processes]
@@ -33,6 +28,17 @@ def in_processes(count: int, work: Callable[..., None], *args: Any, timeout: flo
         process.kill()
     if codes != [0] * count:
         raise RuntimeError(f"{work.__name__} in {count} processes: exit codes {codes}")
+
+
+def start_processes(count: int, work: Callable[..., None], *args: Any) -> list[ForkProcess]:
+    """As `in_processes`, but nothing is waited for."""
+    context, port = multiprocessing.get_context("fork"), free_port()
+    processes = [
+        context.Process(target=_work, args=(rank, count, port, work, args)) for rank in range(count)
+    ]
+    for process in processes:
+        process.start()
+    return processes
 
 
 def free_port() -> int:

@@ -58,6 +58,7 @@ def train(
             `SkipUnreadableImages`; a checkpoint that is unsafe, broken or of another model; a full
             disk.
         KeyboardInterrupt, StoppedError: see `StopSignals.stop`.
+        LostProcessError: see `clear_errors`.
     """
     device = use_device(device)
     resume = resume or _can_go_on(work_dir)
