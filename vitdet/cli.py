@@ -97,6 +97,11 @@ def _add_train(commands: Any) -> None:
         help="find out how many images of a step fit the memory, up to the recipe's number",
     )
     parser.add_argument(
+        "--fsdp",
+        action="store_true",
+        help="share weights and the optimizer's state out over all processes (torch's FSDP2)",
+    )
+    parser.add_argument(
         "--accumulate",
         type=int,
         default=1,
@@ -282,6 +287,7 @@ def _train(arguments: argparse.Namespace) -> None:
         amp=arguments.amp,
         auto_scale_lr=arguments.auto_scale_lr,
         auto_batch=arguments.auto_batch,
+        fsdp=arguments.fsdp,
         accumulate=arguments.accumulate,
         ema=arguments.ema,
         log=arguments.log,

@@ -115,7 +115,8 @@ def test_torchrun_restarts_and_the_run_goes_on(data: Path, tmp_path: Path) -> No
     ]
     done = subprocess.run(command, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr[-3000:]
-    assert "last.pth (vitdet layout) into MaskRCNN" in done.stdout + done.stderr  # loaded by the second start
+    # Loaded by the second start.
+    assert "last.pth (vitdet layout) into MaskRCNN" in done.stdout + done.stderr
     assert (folder / "report.html").is_file()
 
 

@@ -65,7 +65,7 @@ def _train(recipe: Callable[[Path], Config], root: Path, folder: Path, epochs: i
     train(config, folder, seed=0, device="cpu", launcher=launcher)
 
 
-def _losses(folder: Path, *, num_processes: int) -> np.ndarray:
+def losses_of_processes(folder: Path, num_processes: int) -> np.ndarray:
     """Of each process and step."""
     names = [LOSSES, *(f"{rank}_{LOSSES}" for rank in range(1, num_processes))]
     lines = [(folder / name).read_text().splitlines() for name in names]
@@ -80,7 +80,7 @@ def test_losses_are_those_of_one_process(
     recipe(root)  # generates the data, which processes would do at once
     for count in (1, 2):
         in_processes(count, _train, recipe, root, tmp_path / str(count))
-    one, two = (_losses(tmp_path / str(count), num_processes=count) for count in (1, 2))
+    one, two = (losses_of_processes(tmp_path / str(count), count) for count in (1, 2))
     assert one.shape == (1, 4) and two.shape == (2, 4)
     assert (abs(two[0] - two[1]) > 0.01).all()  # each has images of its own
     np.testing.assert_allclose(two.mean(0), one[0], rtol=1e-5)
@@ -91,7 +91,7 @@ def test_where_samples_are_drawn_at_random_losses_stay_near(tmp_path: Path) -> N
     maskrcnn(tmp_path)
     for count in (1, 2):
         in_processes(count, _train, maskrcnn, tmp_path, tmp_path / str(count), 8)
-    one, two = (_losses(tmp_path / str(count), num_processes=count) for count in (1, 2))
+    one, two = (losses_of_processes(tmp_path / str(count), count) for count in (1, 2))
     assert one.shape == (1, 32) and two.shape == (2, 32)
     np.testing.assert_allclose(two.mean(0), one[0], rtol=0.05)
     np.testing.assert_allclose(two.mean(), one.mean(), rtol=0.005)

@@ -58,6 +58,7 @@ class SaveCheckpoints(Hook):
         self.saved_step: int | None = None
         self._is_owed = False
         self._position: dict[str, Any] | None = None
+        self._whole: dict[str, Any] = {}  # in place of this process's shares
         self._group: distributed.ProcessGroup | None = None
 
     def before_train(self, runner: Any) -> None:
@@ -87,6 +88,8 @@ class SaveCheckpoints(Hook):
     def before_save_checkpoint(self, runner: Any, checkpoint: dict[str, Any]) -> None:
         if self._position is not None:
             checkpoint["position"] = self._position
+        for name in checkpoint.keys() & self._whole.keys():
+            checkpoint[name] = self._whole[name]
 
     def after_train_iter(self, runner: Any, batch_idx: int, **_: Any) -> None:
         is_end = self.is_last_train_iter(runner) and _is_by_step(runner)
@@ -117,7 +120,9 @@ class SaveCheckpoints(Hook):
     def after_val_epoch(self, runner: Any, metrics: dict[str, float] | None = None) -> None:
         name = self.metric or _main_metric(metrics or {})
         if name is not None and metrics[name] > self.best_score:
+            self._whole = runner.whole_states()
             self._save_best(runner, name, metrics[name])
+            self._whole = {}
             self.best_score = metrics[name]
         if _is_by_step(runner):
             self._is_owed = True
@@ -171,6 +176,7 @@ class SaveCheckpoints(Hook):
             is_evaluated=is_evaluated,
             random=self._random_states(),
         )
+        self._whole = runner.whole_states()
         problem = None
         if is_main_process():
             try:
@@ -178,7 +184,7 @@ class SaveCheckpoints(Hook):
                 self.saved_step = iteration
             except UserError as error:
                 problem = error
-        self._position = None
+        self._position, self._whole = None, {}
         self._agree(_NOTHING)  # nobody leaves while the file is being written
         self._saved_at = time.monotonic()
         self._seconds = self._saved_at - began

@@ -22,6 +22,7 @@ from vitdet.engine.log_backends import log_to
 from vitdet.engine.pictures import DrawPredictions, draw_sample_sheet
 from vitdet.engine.report_hook import KeepEvaluation
 from vitdet.engine.runner import Runner
+from vitdet.engine.sharding import use_sharding
 from vitdet.engine.training_check import check_training_data
 from vitdet.engine.work_dir import BEST, LAST, choose_work_dir, holds_checkpoints
 from vitdet.errors import StoppedError, UserError
@@ -37,6 +38,7 @@ def train(
     amp: bool = False,
     auto_scale_lr: bool = False,
     auto_batch: bool = False,
+    fsdp: bool = False,
     accumulate: int = 1,
     ema: bool = False,
     log: Sequence[str] = (),
@@ -49,8 +51,8 @@ def train(
     `resume` is a checkpoint, or True for the newest whole one in the folder. Ctrl-C, SIGTERM and
     SIGUSR1 end the run after a step, with last.pth saved and a line on how to go on. `auto_batch`
     sets the images of a step to what fits the memory, `accumulate` how many of them make an
-    update. `ema` averages the weights; `log` names backends besides the files of the run:
-    tensorboard, wandb, mlflow.
+    update. `fsdp` shares the model out over the processes, `ema` averages the weights; `log` names
+    backends besides the files of the run: tensorboard, wandb, mlflow.
 
     Raises:
         UserError: see `choose_work_dir`, `newest_checkpoint`, `use_device`, `set_batch_size`,
@@ -67,12 +69,12 @@ def train(
     if seed is not None or deterministic:
         _set_randomness(config, seed, deterministic)
     if auto_scale_lr:
-        if "base_batch_size" not in (config.get("auto_scale_lr") or {}):
-            raise UserError("--auto-scale-lr: the config has no auto_scale_lr.base_batch_size")
-        config.auto_scale_lr["enable"] = True
+        _scale_learning_rate(config)
     if amp:
         use_amp(config, device)
     _add_to_recipe(config, accumulate=accumulate, ema=ema, log=log)
+    if fsdp:
+        use_sharding(config, launcher)
     if auto_batch:
         if launcher != "none":
             raise UserError(
@@ -161,6 +163,13 @@ def _set_randomness(config: Config, seed: int | None, deterministic: bool) -> No
         randomness["deterministic"] = True
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when CUDA starts
     config["randomness"] = randomness
+
+
+def _scale_learning_rate(config: Config) -> None:
+    """Let it follow the real number of images of a step, in place."""
+    if "base_batch_size" not in (config.get("auto_scale_lr") or {}):
+        raise UserError("--auto-scale-lr: the config has no auto_scale_lr.base_batch_size")
+    config.auto_scale_lr["enable"] = True
 
 
 def _can_go_on(work_dir: str | Path | None) -> bool:

@@ -9,6 +9,7 @@ import torch
 from mmengine.device import get_device
 from mmengine.hooks import Hook
 from mmengine.model import BaseTTAModel, is_model_wrapper, revert_sync_batchnorm
+from mmengine.optim import OptimWrapper, OptimWrapperDict
 from mmengine.registry import LOOPS, RUNNERS
 from mmengine.runner import BaseLoop, EpochBasedTrainLoop, IterBasedTrainLoop
 from mmengine.runner import Runner as MMEngineRunner
@@ -27,6 +28,7 @@ from vitdet.engine.ema import check_resumed
 from vitdet.engine.metrics_file import WriteMetrics
 from vitdet.engine.progress import ProgressHook
 from vitdet.engine.resumable_batches import ResumableBatches
+from vitdet.engine.sharding import FullyShardedModel, share_when_loaded, whole
 from vitdet.engine.stop_signals import StopSignals, leave_signals_to_main
 from vitdet.engine.train_loops import EpochLoop, StepLoop
 from vitdet.engine.unreadable_images import SkipUnreadableImages
@@ -119,6 +121,12 @@ class Runner(MMEngineRunner):
         if self._resume:
             check_resumed(checkpoint, self.hooks)
         self.call_hook("after_load_checkpoint", checkpoint=checkpoint)
+        if not self._is_sharded():
+            self._load_weights(checkpoint, filename)
+        self._has_loaded = True
+        return checkpoint
+
+    def _load_weights(self, checkpoint: dict[str, Any], source: str) -> None:
         model = self.model.module if is_model_wrapper(self.model) else self.model
         model = model.module if isinstance(model, BaseTTAModel) else model
         is_starting_point = self._train_loop is not None and not self._resume
@@ -127,13 +135,44 @@ class Runner(MMEngineRunner):
             checkpoint,
             new_classes=is_starting_point,
             classes=self._classes(),
-            source=filename,
+            source=source,
         )
-        self._has_loaded = True
         self.logger.info(report)
         if is_starting_point and getattr(model, "has_frozen_detector", False):
             _check_frozen_detector(report)
-        return checkpoint
+
+    def build_optim_wrapper(
+        self, optim_wrapper: OptimWrapper | dict
+    ) -> OptimWrapper | OptimWrapperDict:
+        """As mmengine's; a model that is to be shared out has its weights before and is then."""
+        if isinstance(self.model, FullyShardedModel) and not self._is_sharded():
+            self._init_model_weights()
+            if self._load_from is not None:
+                checkpoint = self._resumed or read_checkpoint(self._load_from)
+                self._load_weights(checkpoint, self._load_from)
+                self._resumed = checkpoint  # for `load_checkpoint`
+            self.model.shard()
+        wrapper = super().build_optim_wrapper(optim_wrapper)
+        if self._is_sharded() and wrapper is not optim_wrapper:
+            share_when_loaded(wrapper.optimizer)
+        return wrapper
+
+    def _init_model_weights(self) -> None:
+        if not self._is_sharded():
+            super()._init_model_weights()
+
+    def _is_sharded(self) -> bool:
+        return isinstance(self.model, FullyShardedModel) and self.model.is_sharded
+
+    def whole_states(self) -> dict[str, Any]:
+        """Weights and state of the optimizer under their names in a checkpoint, where they are
+        shared out; all processes take part, the main one gets them."""
+        if not self._is_sharded():
+            return {}
+        states = dict(
+            state_dict=self.model.module.state_dict(), optimizer=self.optim_wrapper.state_dict()
+        )
+        return whole(states)
 
     def _classes(self) -> Sequence[str] | None:
         """Names of the data set's classes, which are the model's."""
