@@ -11,6 +11,7 @@ from vitdet.compat import (
     class_weights,
     collected_results,
     config_paths,
+    config_text,
     cpu_amp,
     deformable_attention,
     distributed_without_gpu,
@@ -39,6 +40,7 @@ def install() -> None:
     mmseg_warnings.install()
     deformable_attention.install()
     config_paths.install()
+    config_text.install()
     mmpretrain_multimodal.install()
     cascade_rpn.install()
     sync_bn_alone.install()

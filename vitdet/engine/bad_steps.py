@@ -47,7 +47,7 @@ class SkipBadSteps(Hook):
             self._guard = StepGuard(runner.optim_wrapper)
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         self._model = model
-        self._statistics = _running_statistics(model)
+        self._statistics = running_statistics(model)
         self._kept_statistics = [tensor.clone() for tensor in self._statistics]
 
     def before_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None) -> None:
@@ -107,7 +107,7 @@ class SkipBadSteps(Hook):
         )
 
 
-def _running_statistics(model: nn.Module) -> list[Tensor]:
+def running_statistics(model: nn.Module) -> list[Tensor]:
     """What batch norms learn from the images of a step without a gradient."""
     norms = [one for one in model.modules() if isinstance(one, _NormBase)]
     return [buffer for norm in norms for buffer in norm.buffers(recurse=False)]

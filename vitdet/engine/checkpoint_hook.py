@@ -5,13 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from mmengine.dist import is_main_process, master_only
+from mmengine.dist import broadcast, is_main_process, master_only
 from mmengine.hooks import Hook
 from mmengine.optim import OptimWrapper, OptimWrapperDict
 from mmengine.runner import IterBasedTrainLoop
 from torch import distributed
 
 from vitdet.checkpoints.files import read_checkpoint
+from vitdet.engine.bad_steps import running_statistics
 from vitdet.engine.checkpoint_files import NEXT, drop_previous, promote_next, remove_leftovers
 from vitdet.engine.random_state import random_state
 from vitdet.engine.work_dir import BEST
@@ -110,6 +111,12 @@ class SaveCheckpoints(Hook):
     def after_train_epoch(self, runner: Any) -> None:
         if not _is_by_step(runner):
             self._save_between_epochs(runner, runner.epoch + 1)
+
+    def before_val_epoch(self, runner: Any) -> None:
+        # Each process's are of its own images. Those of the main one are saved, and read back by
+        # all; an average would depend on when it is taken. As by torch's `broadcast_buffers`.
+        for statistics in running_statistics(runner.model):
+            broadcast(statistics)
 
     def after_val_iter(self, runner: Any, **_: Any) -> None:
         # What was trained is saved. Several processes evaluate different numbers of batches, so

@@ -48,11 +48,12 @@ def train(
     """Train `config` and return the folder of the run, which then holds last.pth, best.pth and
     report.html.
 
-    `resume` is a checkpoint, or True for the newest whole one in the folder. Ctrl-C, SIGTERM and
-    SIGUSR1 end the run after a step, with last.pth saved and a line on how to go on. `auto_batch`
-    sets the images of a step to what fits the memory, `accumulate` how many of them make an
-    update. `fsdp` shares the model out over the processes, `ema` averages the weights; `log` names
-    backends besides the files of the run: tensorboard, wandb, mlflow.
+    `resume` is a checkpoint, or True for the newest whole one in the folder; where there is none
+    yet, as at the first start of a job that is queued again and again, a new run begins. Ctrl-C,
+    SIGTERM and SIGUSR1 end the run after a step, with last.pth saved and a line on how to go on.
+    `auto_batch` sets the images of a step to what fits the memory, `accumulate` how many of them
+    make an update. `fsdp` shares the model out over the processes, `ema` averages the weights;
+    `log` names backends besides the files of the run: tensorboard, wandb, mlflow.
 
     Raises:
         UserError: see `choose_work_dir`, `newest_checkpoint`, `use_device`, `set_batch_size`,
@@ -65,7 +66,8 @@ def train(
     device = use_device(device)
     resume = resume or _can_go_on(work_dir)
     folder = choose_work_dir(Path(config.filename).stem, work_dir, resume=bool(resume))
-    skipped = _use_checkpoint(config, folder, resume) if resume else {}
+    starts_anew = resume is True and not holds_checkpoints(folder)
+    skipped = _use_checkpoint(config, folder, resume) if resume and not starts_anew else {}
     if seed is not None or deterministic:
         _set_randomness(config, seed, deterministic)
     if auto_scale_lr:
@@ -89,12 +91,11 @@ def train(
     runner._load_from = chosen[0]
     if is_main_process():
         check_training_data(config)
-        for path, damage in skipped.items():
-            kept = set_aside(path)
-            runner.logger.warning(f"{path} is skipped: {damage}; it is kept as {kept.name}")
+        _set_aside(runner, skipped)
     evaluation = KeepEvaluation()
     runner.register_hook(evaluation)
-    runner.logger.info(f"training {config.filename} on {device}; all of it goes to {folder}")
+    anew = "; it starts anew: no checkpoint is there to --resume from" if starts_anew else ""
+    runner.logger.info(f"training {config.filename} on {device}; all of it goes to {folder}{anew}")
     if _prepares_differently(config):
         runner.logger.warning(
             "val_dataloader and test_dataloader prepare images differently: scores during training "
@@ -209,6 +210,13 @@ def _use_checkpoint(config: Config, folder: Path, resume: str | bool) -> dict[Pa
     config.load_from = str(path)
     config.resume = True
     return skipped
+
+
+def _set_aside(runner: Runner, skipped: dict[Path, str]) -> None:
+    """Rename checkpoints that are damaged, and say so."""
+    for path, damage in skipped.items():
+        kept = set_aside(path)
+        runner.logger.warning(f"{path} is skipped: {damage}; it is kept as {kept.name}")
 
 
 def _train(runner: Runner) -> None:

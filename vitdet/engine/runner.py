@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from mmengine.device import get_device
 from mmengine.hooks import Hook
+from mmengine.logging import MessageHub
 from mmengine.model import BaseTTAModel, is_model_wrapper, revert_sync_batchnorm
 from mmengine.optim import OptimWrapper, OptimWrapperDict
 from mmengine.registry import LOOPS, RUNNERS
@@ -25,6 +26,7 @@ from vitdet.engine.checkpoint_hook import SaveCheckpoints
 from vitdet.engine.clear_errors import clear_errors
 from vitdet.engine.console import keep_console_readable
 from vitdet.engine.ema import check_resumed
+from vitdet.engine.log_history import bound_histories
 from vitdet.engine.metrics_file import WriteMetrics
 from vitdet.engine.progress import ProgressHook
 from vitdet.engine.resumable_batches import ResumableBatches
@@ -57,6 +59,11 @@ class Runner(MMEngineRunner):
         logger = super().build_logger(*args, **{**kwargs, "name": str(self._log_dir)})
         keep_console_readable(logger)
         return logger
+
+    def build_message_hub(self, message_hub: dict | None = None) -> MessageHub:
+        hub = super().build_message_hub(message_hub)
+        bound_histories(hub)
+        return hub
 
     def build_visualizer(self, visualizer: Visualizer | dict | None = None) -> Visualizer:
         if isinstance(visualizer, dict):
