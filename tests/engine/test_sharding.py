@@ -23,7 +23,7 @@ needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 
 
 def checkpointed(root: Path) -> Config:
-    """What runs again in the backward pass has to be gathered again; gradients add up, too."""
+    """What runs again in the backward pass has to be gathered again."""
     config = classifier(root)
     config.model.backbone.with_checkpoint = True
     return config
@@ -63,8 +63,8 @@ def run(recipe: Callable[[Path], Config], root: Path, folder: Path, **options: A
 )
 def test_it_learns_what_whole_models_do(recipe: Callable[[Path], Config], tmp_path: Path) -> None:
     recipe(tmp_path)
-    shared = run(recipe, tmp_path, tmp_path / "shared", fsdp=True)
-    whole = run(recipe, tmp_path, tmp_path / "whole")
+    shared = run(recipe, tmp_path, tmp_path / "shared", fsdp=True, accumulate=2)
+    whole = run(recipe, tmp_path, tmp_path / "whole", accumulate=2)
     losses = [losses_of_processes(tmp_path / name, 2) for name in ("shared", "whole")]
     assert losses[0].shape == (2, 8)
     torch.testing.assert_close(*map(torch.from_numpy, losses), rtol=1e-4, atol=0)
@@ -80,6 +80,7 @@ def test_it_learns_what_whole_models_do(recipe: Callable[[Path], Config], tmp_pa
 
 
 @needs_fork
+@pytest.mark.slow
 def test_resumed_it_is_the_same_run(tmp_path: Path) -> None:
     classifier(tmp_path)
     expected = run(classifier, tmp_path, tmp_path / "whole", fsdp=True)
@@ -93,6 +94,13 @@ def test_resumed_it_is_the_same_run(tmp_path: Path) -> None:
 def test_one_process_has_nobody_to_share_with(data: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"--fsdp shares .* start it with tools"):
         train(load_config(TINY, data=data), tmp_path, fsdp=True, device="cpu")
+
+
+def test_processes_have_to_evaluate_as_many_batches() -> None:
+    sampler = dict(type="mmengine.dataset.DefaultSampler", round_up=False)
+    config = Config(dict(val_dataloader=dict(sampler=sampler)))
+    with pytest.raises(UserError, match=r"val_dataloader\.sampler\.round_up=False"):
+        use_sharding(config, "pytorch")
 
 
 def test_an_average_is_refused() -> None:

@@ -61,7 +61,8 @@ def use_sharding(config: Config, launcher: str) -> None:
     """Let a training share its model out, in place.
 
     Raises:
-        UserError: there is one process only, or the weights are averaged.
+        UserError: there is one process only, the weights are averaged, or processes would evaluate
+            different numbers of batches.
     """
     if launcher == "none":
         raise UserError(
@@ -72,6 +73,13 @@ def use_sharding(config: Config, launcher: str) -> None:
     hooks = config.get("custom_hooks") or []
     if any(issubclass(class_of(hook, scope) or object, EMAHook) for hook in hooks):
         raise UserError("--fsdp: averages of the weights (--ema) are not shared out; leave one out")
+    for part in ("val", "test"):
+        sampler = (config.get(f"{part}_dataloader") or {}).get("sampler") or {}
+        if not sampler.get("round_up", True):
+            raise UserError(
+                f"--fsdp: {part}_dataloader.sampler.round_up=False: some processes would wait for "
+                "batches that others do not have; leave it out, no image is counted twice"
+            )
     config["model_wrapper_cfg"] = dict(type="vitdet.engine.sharding.FullyShardedModel")
 
 
