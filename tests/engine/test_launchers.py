@@ -140,3 +140,16 @@ def test_two_agents_restart_and_the_run_goes_on(data: Path, tmp_path: Path) -> N
     assert codes == [0, 0], said
     assert "last.pth (vitdet layout) into MaskRCNN" in said[0]
     assert (folder / "report.html").is_file()
+
+
+def test_processes_that_do_not_meet_say_where(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """This one waits for another, which nobody has started."""
+    where = dict(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(free_port()))
+    set_all(monkeypatch, RANK="0", LOCAL_RANK="0", WORLD_SIZE="2", **where)
+    config = load_config(TINY, data=data, options={"env_cfg.dist_cfg.timeout": 1})
+    with pytest.raises(
+        UserError, match=f"2 processes do not meet at 127.0.0.1:{where['MASTER_PORT']} "
+    ):
+        train(config, tmp_path / "run", device="cpu", launcher="pytorch")

@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 from mmengine.config import Config
 from mmengine.dist import broadcast_object_list, is_main_process
+from torch.distributed import DistError
 
 from vitdet.device import use_device
 from vitdet.engine.accumulation import accumulate_gradients
@@ -278,4 +279,12 @@ def _build_runner(config: Config, folder: Path, device: str, launcher: str) -> R
     config["launcher"] = follow_launcher(launcher)
     if torch.device(device).type != "cuda":
         config.setdefault("env_cfg", {}).setdefault("dist_cfg", {})["backend"] = "gloo"
-    return Runner.from_cfg(config)
+    try:
+        return Runner.from_cfg(config)
+    except DistError as error:
+        meeting = f"{os.environ.get('MASTER_ADDR')}:{os.environ.get('MASTER_PORT')}"
+        raise UserError(
+            f"the {os.environ.get('WORLD_SIZE')} processes do not meet at {meeting} "
+            f"({str(error).splitlines()[0]}): is it the first machine, is that port open there, "
+            "and has the same command been started on all machines?"
+        ) from error
