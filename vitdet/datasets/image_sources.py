@@ -2,22 +2,26 @@
 
 import glob
 import re
+import sys
 import time
 from collections.abc import Iterable, Iterator
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Union
 from urllib.request import Request, urlopen
 
 import cv2
 import numpy as np
-import torch
 from PIL import Image, ImageOps
 
 from vitdet.datasets.images import IMAGE_SUFFIXES, decode_image, image_files
 from vitdet.errors import UserError
 
-ImageLike = str | Path | np.ndarray | torch.Tensor | Image.Image
+if TYPE_CHECKING:
+    import torch
+
+# A union by `|` cannot hold the name of what is not imported.
+ImageLike = Union[str, Path, np.ndarray, Image.Image, "torch.Tensor"]
 """An image: a file or its URL, an array (H, W, 3) of uint8 in RGB order, a tensor (3, H, W) of
 uint8 or of floats from 0 to 1 in RGB order, or a Pillow image. An address may also mean several: a
 folder, a pattern such as "photos/*.jpg", a video; and so may an array or tensor with a first axis
@@ -48,10 +52,10 @@ def images_of(given: ImageLike | Iterable[ImageLike]) -> Iterator[NamedImage]:
     """
     if isinstance(given, str | Path):
         yield from _of_address(given)
-    elif isinstance(given, np.ndarray | torch.Tensor) and given.ndim == 4:
+    elif (isinstance(given, np.ndarray) or _is_tensor(given)) and given.ndim == 4:
         for one in given:
             yield NamedImage(pixels_of(one), "", "image")
-    elif isinstance(given, np.ndarray | torch.Tensor | Image.Image):
+    elif isinstance(given, np.ndarray | Image.Image) or _is_tensor(given):
         yield NamedImage(pixels_of(given), "", "image")
     elif isinstance(given, Iterable):
         for one in given:
@@ -62,11 +66,11 @@ def images_of(given: ImageLike | Iterable[ImageLike]) -> Iterator[NamedImage]:
         )
 
 
-def pixels_of(image: np.ndarray | torch.Tensor | Image.Image) -> np.ndarray:
+def pixels_of(image: "np.ndarray | torch.Tensor | Image.Image") -> np.ndarray:
     """(H, W, 3) uint8 RGB pixels. Raises UserError if the image is of another kind."""
     if isinstance(image, Image.Image):
         return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
-    if isinstance(image, torch.Tensor):
+    if _is_tensor(image):
         return _of_tensor(image)
     if not isinstance(image, np.ndarray):
         raise UserError(f"pixels are an array, a tensor or a Pillow image, not {type(image)}")
@@ -139,7 +143,15 @@ def _frames(path: Path) -> Iterator[NamedImage]:
         raise UserError(f"{path} is not a video that OpenCV can read")
 
 
-def _of_tensor(image: torch.Tensor) -> np.ndarray:
+def _is_tensor(given: Any) -> bool:
+    """Whether it is torch's; where torch was never imported, nothing is."""
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(given, torch.Tensor)
+
+
+def _of_tensor(image: "torch.Tensor") -> np.ndarray:
+    import torch
+
     if image.ndim != 3 or image.shape[0] != 3:
         raise UserError(f"a tensor image is (3, H, W) in RGB order, not {tuple(image.shape)}")
     if image.is_floating_point():
