@@ -16,9 +16,9 @@ from tests import tiny_mask_rcnn
 from vitdet.errors import UserError
 from vitdet.evaluation.rle import decode_masks
 from vitdet.inference import Predictor
-from vitdet.prediction import Prediction
+from vitdet.inference.prediction import Prediction
+from vitdet.inference.torch_predictor import to_prediction
 from vitdet.prediction_files import predict_files
-from vitdet.torch_predictor import to_prediction
 
 
 @pytest.fixture(scope="module")

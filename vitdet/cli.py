@@ -27,7 +27,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     commands = parser.add_subparsers(
         dest="command",
         required=True,
-        metavar="train|test|predict|inspect|publish|check-data|convert-data|zoo",
+        metavar="train|test|predict|export|inspect|publish|check-data|convert-data|zoo",
     )
     _add_train(commands)
     _add_test(commands)
@@ -35,6 +35,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     _add_check_data(commands)
     _add_inspect(commands)
     _add_convert_data(commands)
+    _add_export(commands)
     _add_publish(commands)
     _add_zoo(commands)
     arguments = parser.parse_args(argv)
@@ -194,6 +195,25 @@ def _add_inspect(commands: Any) -> None:
         "config", nargs="?", help="config file or name: say what would load into its model"
     )
     parser.set_defaults(run=_inspect)
+
+
+def _add_export(commands: Any) -> None:
+    parser = commands.add_parser(
+        "export",
+        help="write a trained model for another runtime",
+        description="Write a trained model as ONNX, or as torch.export saves it, and check it.",
+    )
+    parser.add_argument("checkpoint", help="checkpoint file, such as a run's best.pth")
+    parser.add_argument("--out", metavar="FILE", help="default: beside the checkpoint")
+    parser.add_argument("--format", choices=("onnx", "torch_export"), default="onnx")
+    parser.add_argument(
+        "--size", type=int, nargs=2, metavar=("H", "W"), help="of the input (default: the recipe's)"
+    )
+    parser.add_argument("--dynamic", action="store_true", help="images of any size")
+    parser.add_argument(
+        "--images", nargs="+", default=[], metavar="PHOTO", help="to check the file with"
+    )
+    parser.set_defaults(run=_export)
 
 
 def _add_publish(commands: Any) -> None:
@@ -379,6 +399,19 @@ def _convert_data(arguments: argparse.Namespace) -> None:
     from vitdet.datasets.formats.convert import convert
 
     convert(arguments.source, arguments.target, copy_images=arguments.copy_images)
+
+
+def _export(arguments: argparse.Namespace) -> None:
+    from vitdet.deploy.export import export
+
+    export(
+        arguments.checkpoint,
+        arguments.out,
+        file_format=arguments.format,
+        size=tuple(arguments.size) if arguments.size else None,
+        dynamic=arguments.dynamic,
+        images=arguments.images,
+    )
 
 
 def _publish(arguments: argparse.Namespace) -> None:

@@ -13,8 +13,8 @@ from PIL import Image
 from vitdet.datasets.images import image_of
 from vitdet.evaluation.coco_record import SHOWN_SCORE
 from vitdet.inference import Predictor
-from vitdet.prediction import Prediction
-from vitdet.torch_predictor import to_prediction
+from vitdet.inference.prediction import Prediction
+from vitdet.inference.torch_predictor import to_prediction
 from vitdet.visualization.grid import image_grid
 from vitdet.visualization.ground_truth import draw_ground_truth
 from vitdet.visualization.semantic import class_colours, draw_legend, legend_entries, tint

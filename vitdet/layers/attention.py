@@ -86,8 +86,11 @@ def _prefers_explicit(query: Tensor, key: Tensor, value: Tensor, bias: Tensor | 
     gradients. To a bias no fused kernel there gives gradients, and what replaces it takes 1.1 to 3
     times as long as the explicit form. And the kernels' own backward pass is slow in bfloat16, by
     1.1 to 5 times, the most for short sequences; for long ones the logits are not worth their
-    memory.
+    memory. And in exported programs, whose other runtimes have kernels of their own: the fused
+    form's result lies otherwise in memory than that of the operations it is taken apart into.
     """
+    if torch.compiler.is_exporting():
+        return True
     if query.device.type == "cuda" and query.shape[0] > MAX_FUSED_BATCH:
         return True
     if bias is None and prefers_tokens_last(query):

@@ -20,8 +20,8 @@ from vitdet.checkpoints.embedded_config import (
 from vitdet.checkpoints.files import read_checkpoint
 from vitdet.device import resolve_device
 from vitdet.errors import UserError
-from vitdet.inference import Predictor
-from vitdet.prediction import Prediction
+from vitdet.inference.prediction import Prediction
+from vitdet.inference.predictor import Predictor
 from vitdet.visualization.colours import Colour
 from vitdet.visualization.semantic import class_colours
 

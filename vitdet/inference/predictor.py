@@ -9,7 +9,7 @@ import numpy as np
 
 from vitdet.datasets.image_sources import ImageLike, images_of
 from vitdet.errors import UserError
-from vitdet.prediction import Prediction
+from vitdet.inference.prediction import Prediction
 
 if TYPE_CHECKING:
     import torch
@@ -22,7 +22,7 @@ class Predictor:
 
     The checkpoint, ours or one that mmdet trained, carries its config and class names; the config
     is read as data and nothing in it is executed (see `vitdet.checkpoints.embedded_config`). A file
-    `.onnx` that `vitdet export` wrote runs without torch (see `vitdet.deploy.onnx_predictor`).
+    `.onnx` that `vitdet export` wrote runs without torch (see `vitdet.inference.onnx_predictor`).
 
     Args:
         checkpoint: file or URL.
@@ -44,10 +44,10 @@ class Predictor:
             return super().__new__(cls)
         # The kind of file decides, and what it needs is imported.
         if str(checkpoint).endswith(".onnx"):
-            from vitdet.deploy.onnx_predictor import OnnxPredictor
+            from vitdet.inference.onnx_predictor import OnnxPredictor
 
             return super().__new__(OnnxPredictor)
-        from vitdet.torch_predictor import TorchPredictor
+        from vitdet.inference.torch_predictor import TorchPredictor
 
         return super().__new__(TorchPredictor)
 

@@ -1,0 +1,138 @@
+"""Exported models say what torch says, for any number of images, and need no torch."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from mmengine.registry import MODELS, DefaultScope
+from PIL import Image
+
+from tests import tiny_mask_rcnn
+from vitdet.cli import main
+from vitdet.deploy.export import export
+from vitdet.deploy.parity import compare, painted
+from vitdet.engine.config import load_model_config
+from vitdet.errors import UserError
+from vitdet.inference import Predictor
+from vitdet.inference.model_card import KEY, ModelCard
+
+CONFIGS = Path(__file__).parents[1] / "engine"
+CLASSES = ("ant", "bee", "cat")
+
+
+def save_checkpoint(name: str, folder: Path) -> Path:
+    """A checkpoint of a tiny config of `tests/engine`, of random weights that see differences."""
+    config = load_model_config(CONFIGS / f"{name}.py")
+    torch.manual_seed(0)
+    with DefaultScope.overwrite_default_scope(config["default_scope"]):
+        model = MODELS.build(config["model"])
+    for parameter in model.parameters():
+        if parameter.ndim > 1:
+            torch.nn.init.normal_(parameter, std=0.1)
+    names = getattr(model, "num_classes", None) or model.decode_head.num_classes
+    meta = dict(cfg=config.pretty_text, dataset_meta=dict(classes=[f"c{k}" for k in range(names)]))
+    path = folder / f"{name}.pth"
+    torch.save(dict(state_dict=model.state_dict(), meta=meta), path)
+    return path
+
+
+@pytest.fixture(
+    scope="module", params=["tiny_detr", "tiny_yolos", "tiny_upernet", "tiny_semantic_fpn"]
+)
+def exported(request, tmp_path_factory) -> tuple[Path, Path]:
+    """A checkpoint, and its ONNX file of 64 x 96."""
+    checkpoint = save_checkpoint(request.param, tmp_path_factory.mktemp("run"))
+    return checkpoint, export(checkpoint, size=(64, 96))
+
+
+def test_it_says_what_torch_says(exported) -> None:
+    checkpoint, file = exported
+    parity = compare(Predictor(file), Predictor(checkpoint, "cpu"))
+    assert parity.holds and parity.num_images == 2
+
+
+def test_several_images_at_once(exported) -> None:
+    predictor = Predictor(exported[1])
+    pixels = np.stack([predictor.prepare(one)[0] for one in (*painted(), painted()[0][::-1])])
+    together = predictor.run(pixels)
+    for index, one in enumerate(pixels):
+        for name, value in predictor.run(one[None]).items():
+            np.testing.assert_allclose(together[name][index], value[0], atol=1e-3)
+
+
+def test_results_are_in_pixels_of_the_photo(exported) -> None:
+    checkpoint, file = exported
+    photo = np.asarray(Image.fromarray(painted()[0]).resize((192, 100)))
+    (ours,), (theirs,) = Predictor(file)(photo), Predictor(checkpoint, "cpu")(photo)
+    assert ours.image_size == (100, 192) and ours.class_names == theirs.class_names
+    if theirs.semantic is not None:
+        assert ours.semantic.shape == (100, 192)
+        return
+    assert ours.boxes.max() > 96 and ours.boxes[:, 2].max() < 250
+    assert len(ours.scores) == len(theirs.scores)
+    assert (np.diff(ours.scores) <= 0).all()
+
+
+def test_torch_is_not_imported(exported, tmp_path) -> None:
+    photo = tmp_path / "photo.png"
+    Image.fromarray(painted()[0]).save(photo)
+    code = (
+        "import sys, vitdet; p = vitdet.Predictor(sys.argv[1]); p(sys.argv[2])[0].draw();"
+        "sys.exit('torch' in sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code, str(exported[1]), str(photo)], check=True)
+
+
+def test_a_file_for_any_size(tmp_path) -> None:
+    checkpoint = save_checkpoint("tiny_detr", tmp_path)
+    file = export(checkpoint, dynamic=True)
+    predictor = Predictor(file)
+    assert predictor.card.size is None
+    sizes = [predictor.prepare(one)[0].shape for one in painted()]
+    assert sizes[0] != sizes[1]
+    assert compare(predictor, Predictor(checkpoint, "cpu")).holds
+
+
+def test_for_torch(tmp_path) -> None:
+    checkpoint = save_checkpoint("tiny_yolos", tmp_path)
+    file = export(checkpoint, file_format="torch_export", size=(64, 96))
+    extra = {f"{KEY}.json": ""}
+    module = torch.export.load(file, extra_files=extra).module()
+    assert ModelCard.from_json(extra[f"{KEY}.json"], source="file").size == (64, 96)
+    boxes, scores, labels = module(torch.zeros(3, 64, 96, 3, dtype=torch.uint8))
+    assert len(boxes) == 3 and boxes.shape[2] == 4 and scores.shape == labels.shape
+
+
+class TestMistakes:
+    def test_a_model_that_cannot_be_exported(self, tmp_path, capsys) -> None:
+        checkpoint = tiny_mask_rcnn.save_checkpoint(tmp_path / "last.pth")
+        with pytest.raises(SystemExit) as ended:
+            main(["export", str(checkpoint)])
+        assert ended.value.code == 2
+        assert "a MaskRCNN cannot be exported yet" in capsys.readouterr().err
+
+    def test_files_of_others(self, tmp_path) -> None:
+        path = tmp_path / "model.onnx"
+        with pytest.raises(UserError, match="no such file"):
+            Predictor(path)
+        path.write_bytes(b"no model")
+        with pytest.raises(UserError, match="onnxruntime cannot load it"):
+            Predictor(path)
+
+    @pytest.mark.parametrize("text", [None, "", "[]", "{}", json.dumps({"task": "detection"})])
+    def test_a_file_without_a_card(self, text) -> None:
+        with pytest.raises(UserError, match="says nothing about its classes"):
+            ModelCard.from_json(text, source="model.onnx")
+
+    def test_a_difference_is_not_let_pass(self, exported, tmp_path) -> None:
+        checkpoint, file = exported
+        reference = Predictor(checkpoint, "cpu")
+        with torch.no_grad():
+            for parameter in reference.model.parameters():
+                parameter.add_(0.05 * torch.randn_like(parameter))
+        with pytest.raises(UserError, match="differs from torch"):
+            compare(Predictor(file), reference)

@@ -1,0 +1,133 @@
+"""`vitdet export`: a checkpoint as a file for another runtime, checked against torch at once."""
+
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+
+from vitdet.datasets.image_sources import images_of
+from vitdet.deploy.exportable import ExportedModel, exportable
+from vitdet.deploy.parity import compare
+from vitdet.errors import UserError
+from vitdet.inference import Predictor
+from vitdet.inference.model_card import KEY, ModelCard
+from vitdet.inference.torch_predictor import TorchPredictor
+
+Format = Literal["onnx", "torch_export"]
+_TRACED_BATCH = 2  # what is traced with one image may hold for one only
+_STEP = 32  # that sizes are rounded up to
+
+
+def export(
+    checkpoint: str | Path,
+    out: str | Path | None = None,
+    *,
+    file_format: Format = "onnx",
+    size: tuple[int, int] | None = None,
+    dynamic: bool = False,
+    images: Sequence[str | Path] = (),
+    trusted_modules: Sequence[str] = (),
+) -> Path:
+    """Write a trained model as ONNX or as `torch.export` saves it, for any number of images.
+
+    Args:
+        checkpoint: of a run, or published.
+        out: file to write; by default the checkpoint's name with another ending.
+        size: (H, W) of the input, by default what the recipe resizes a landscape photo to; larger
+            and smaller photos are resized into it.
+        dynamic: images of any size, where the model's operations allow it.
+        images: photos to check the file with.
+        trusted_modules: as for `Predictor`.
+
+    Raises:
+        UserError: the model cannot be exported, or not so; a package is missing; the file disagrees
+            with torch.
+    """
+    _require(file_format)
+    predictor = Predictor(checkpoint, "cpu", trusted_modules=trusted_modules)
+    if not isinstance(predictor, TorchPredictor):
+        raise UserError(f"{checkpoint} is an exported file already")
+    module = exportable(predictor.model)
+    scale = _scale(predictor)
+    size = size or tuple(-(-side // _STEP) * _STEP for side in (min(scale), max(scale)))
+    card = ModelCard(
+        task=module.task,
+        class_names=tuple(predictor.class_names),
+        scale=scale,
+        size=None if dynamic else size,
+        fill=module.fill,
+        colours=tuple(map(tuple, predictor._colours)),
+    )
+    suffix = ".onnx" if file_format == "onnx" else ".pt2"
+    target = Path(out) if out is not None else Path(checkpoint).with_suffix(suffix)
+    program = _trace(module, size, dynamic=dynamic)
+    _write(program, module, target, card=card, file_format=file_format)
+    if file_format == "onnx":
+        sources = [one.image for one in images_of(list(images))] if images else []
+        report = compare(Predictor(target, "cpu"), predictor, sources)
+        sys.stdout.write(f"{target}: {report}\n")
+    return target
+
+
+def _trace(module: ExportedModel, size: tuple[int, int], *, dynamic: bool) -> Any:
+    generator = torch.Generator().manual_seed(0)
+    shape = (_TRACED_BATCH, *size, 3)
+    images = torch.randint(0, 256, shape, generator=generator, dtype=torch.uint8)
+    symbols: dict[int, Any] = {0: torch.export.Dim("batch", min=1, max=1024)}
+    if dynamic:
+        symbols |= {1: torch.export.Dim("height", min=64), 2: torch.export.Dim("width", min=64)}
+    try:
+        with torch.no_grad():
+            return torch.export.export(module, (images,), dynamic_shapes={"images": symbols})
+    except Exception as error:  # the tracer's own, and whatever a model's code raises under it
+        reason = str(error).strip().splitlines()[0][:200]
+        hint = "no file for any size, leave --dynamic out" if dynamic else "cannot be exported"
+        name = type(module.model).__name__
+        raise UserError(
+            f"{name} with {'any' if dynamic else 'this'} size: {hint} ({reason})"
+        ) from error
+
+
+def _write(
+    program: Any, module: ExportedModel, target: Path, *, card: ModelCard, file_format: Format
+) -> None:
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=target.parent) as folder:
+            written = Path(folder, target.name)
+            if file_format == "torch_export":
+                torch.export.save(program, written, extra_files={f"{KEY}.json": card.to_json()})
+            else:
+                onnx = torch.onnx.export(
+                    program, dynamo=True, verbose=False, external_data=False,
+                    input_names=["images"], output_names=list(module.output_names),
+                )  # fmt: skip
+                onnx.model.metadata_props[KEY] = card.to_json()
+                onnx.save(written)
+            written.replace(target)
+    except OSError as error:
+        raise UserError(f"{target}: cannot be written ({error.strerror or error})") from error
+
+
+def _scale(predictor: TorchPredictor) -> tuple[int, int]:
+    """Longer and shorter side of what the test pipeline resizes into."""
+    for transform in predictor._transforms.transforms:
+        scale = getattr(transform, "scale", None)
+        if isinstance(scale, tuple | list) and len(scale) == 2:
+            return int(max(scale)), int(min(scale))
+    raise UserError("the test pipeline has no Resize with a scale: there is no size to export for")
+
+
+def _require(file_format: Format) -> None:
+    if file_format != "onnx":
+        return
+    for package in ("onnx", "onnxscript", "onnxruntime"):
+        try:
+            __import__(package)
+        except ImportError:
+            raise UserError(
+                f"--format onnx needs the package {package}: pip install 'vitdet[export]'"
+            ) from None

@@ -1,0 +1,122 @@
+"""Does an exported model say what torch says? Compared on the same pixels, object by object."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from mmdet.structures import DetDataSample
+from mmseg.structures import SegDataSample
+from torch import Tensor
+
+from vitdet.datasets.images import read_image
+from vitdet.datasets.shape_scene import lay_out, paint
+from vitdet.errors import UserError
+from vitdet.inference.onnx_predictor import OnnxPredictor
+from vitdet.inference.prediction import Prediction
+from vitdet.inference.torch_predictor import TorchPredictor, to_prediction
+from vitdet.segmentors import EncoderDecoder
+
+SHOWN_SCORE = 0.05  # below it, what is last of an image may be one thing or another
+MAX_PIXELS, MAX_SCORE, MIN_EQUAL = 0.1, 1e-3, 0.999
+
+
+@dataclass(frozen=True)
+class Parity:
+    """The largest differences.
+
+    Attributes:
+        num_images: compared.
+        num_objects: compared, of detectors.
+        pixels: between coordinates of boxes.
+        scores: between scores.
+        equal: share of labels, or of the classes of pixels, that are equal.
+    """
+
+    num_images: int
+    num_objects: int
+    pixels: float
+    scores: float
+    equal: float
+
+    @property
+    def holds(self) -> bool:
+        return self.pixels <= MAX_PIXELS and self.scores <= MAX_SCORE and self.equal >= MIN_EQUAL
+
+    def __str__(self) -> str:
+        what = f"{self.num_objects} objects" if self.num_objects else "classes of all pixels"
+        return (
+            f"{what} in {self.num_images} images as torch has them: boxes within "
+            f"{self.pixels:.2g} px, scores within {self.scores:.2g}, {self.equal:.2%} equal"
+        )
+
+
+def compare(
+    exported: OnnxPredictor, reference: TorchPredictor, images: Sequence[Path | np.ndarray] = ()
+) -> Parity:
+    """Compare an exported model with its checkpoint; without images on painted ones.
+
+    Raises:
+        UserError: they differ by more than 0.1 pixels, 0.001 of a score, or in one label or pixel
+            of a thousand.
+    """
+    images = images or painted()
+    found = [_differences(exported, reference, image) for image in images]
+    parity = Parity(
+        len(images),
+        sum(one[0] for one in found),
+        *(max(one[k] for one in found) for k in (1, 2)),
+        min(one[3] for one in found),
+    )
+    if not parity.holds:
+        raise UserError(f"the exported file differs from torch: {parity}")
+    return parity
+
+
+def painted() -> list[np.ndarray]:
+    """Two images, lying and standing."""
+    rng = np.random.default_rng(0)
+    pixels = [paint(lay_out(rng, 480), rng, 480) for _ in range(2)]
+    return [pixels[0][:360], pixels[1][:, :400]]
+
+
+def _differences(
+    exported: OnnxPredictor, reference: TorchPredictor, image: Path | np.ndarray
+) -> tuple[int, float, float, float]:
+    """Objects compared; largest differences of boxes and scores; share of what is equal."""
+    pixels, _ = exported.prepare(read_image(image) if isinstance(image, Path) else image)
+    ours = exported.run(pixels[None])
+    if exported.card.task == "segmentation":
+        theirs = _in_torch(reference, pixels).semantic
+        return 0, 0.0, 0.0, float((ours["classes"][0] == theirs).mean())
+    theirs = _in_torch(reference, pixels)
+    shown = theirs.scores >= min(SHOWN_SCORE, float(theirs.scores.max(initial=0)))
+    if not shown.any():
+        return 0, 0.0, 0.0, 1.0
+    boxes, scores = theirs.boxes[shown], theirs.scores[shown]
+    apart = np.abs(boxes[:, None] - ours["boxes"][0]).max(-1)  # (N, M)
+    apart += 1e3 * np.abs(scores[:, None] - ours["scores"][0])  # several may share a place
+    nearest = apart.argmin(-1)
+    return (
+        len(boxes),
+        float(np.abs(boxes - ours["boxes"][0, nearest]).max()),
+        float(np.abs(scores - ours["scores"][0, nearest]).max()),
+        float((theirs.labels[shown] == ours["labels"][0, nearest]).mean()),
+    )
+
+
+def _in_torch(reference: TorchPredictor, pixels: np.ndarray) -> Prediction:
+    """What the checkpoint's model, as it is trained and tested, finds in (H, W, 3) uint8 RGB."""
+    sample_type = SegDataSample if isinstance(reference.model, EncoderDecoder) else DetDataSample
+    size = pixels.shape[:2]
+    meta = dict(img_shape=size, ori_shape=size, pad_shape=size, scale_factor=(1.0, 1.0))
+    data = {"inputs": [_as_input(pixels)], "data_samples": [sample_type(metainfo=meta)]}
+    with torch.inference_mode():
+        (sample,) = reference.model.test_step(data)
+    return to_prediction(sample, reference.class_names)
+
+
+def _as_input(pixels: np.ndarray) -> Tensor:
+    """(3, H, W) uint8 BGR, as data sets give images to the model's preprocessor."""
+    return torch.from_numpy(pixels[..., ::-1].copy()).permute(2, 0, 1)

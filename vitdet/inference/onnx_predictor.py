@@ -1,0 +1,131 @@
+"""Runs what `vitdet export` wrote, with onnxruntime, numpy and OpenCV; torch is not imported."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from vitdet.datasets.images import read_image
+from vitdet.errors import UserError
+from vitdet.inference.model_card import KEY, ModelCard
+from vitdet.inference.prediction import Prediction
+from vitdet.inference.predictor import Predictor
+
+_PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+
+
+class OnnxPredictor(Predictor):
+    """What `Predictor` makes of a file `.onnx`.
+
+    Args:
+        checkpoint: the file.
+        device: "cpu" or "cuda"; by default the best that the installed onnxruntime has.
+        trusted_modules: nothing in the file names code; ignored.
+        threads: of the CPU; by default onnxruntime's choice.
+
+    Raises:
+        UserError: onnxruntime is missing, or has no such device; the file is missing or none of
+            `vitdet export`'s.
+    """
+
+    def __init__(
+        self,
+        checkpoint: str | Path,
+        device: Any = None,
+        *,
+        trusted_modules: Sequence[str] = (),
+        threads: int = 0,
+    ) -> None:
+        try:
+            import onnxruntime
+        except ImportError:
+            raise UserError("an .onnx file needs onnxruntime: pip install onnxruntime") from None
+        if not Path(checkpoint).is_file():
+            raise UserError(f"no such file: {checkpoint}")
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.log_severity_level = 3
+        try:
+            self.session = onnxruntime.InferenceSession(
+                str(checkpoint), options, providers=_providers(onnxruntime, device)
+            )
+        except UserError:
+            raise
+        except Exception as error:  # its errors have no common class
+            reason = str(error).splitlines()[0][:200]
+            raise UserError(f"{checkpoint}: onnxruntime cannot load it ({reason})") from error
+        metadata = self.session.get_modelmeta().custom_metadata_map
+        self.card = ModelCard.from_json(metadata.get(KEY), source=str(checkpoint))
+        self.class_names, self.thing_names = self.card.class_names, self.card.thing_names
+        self.outputs = [output.name for output in self.session.get_outputs()]
+
+    def prepare(self, image: Path | np.ndarray) -> tuple[np.ndarray, tuple[float, float]]:
+        """Resize an image as the model takes it, and pad it if the model's size is fixed.
+
+        Returns (h, w, 3) uint8 RGB, and the factors of width and height.
+        """
+        pixels = read_image(image) if isinstance(image, Path) else image
+        height, width = pixels.shape[:2]
+        long, short = max(self.card.scale), min(self.card.scale)
+        factor = min(long / max(height, width), short / min(height, width))
+        if self.card.size is not None:
+            factor = min(factor, self.card.size[0] / height, self.card.size[1] / width)
+        # Rounded as mmcv does.
+        size = (int(width * factor + 0.5), int(height * factor + 0.5))
+        if size != (width, height):
+            pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_LINEAR)
+        if self.card.size is not None:
+            padded = np.empty((*self.card.size, 3), np.uint8)
+            padded[:] = self.card.fill
+            padded[: size[1], : size[0]] = pixels
+            pixels = padded
+        return pixels, (size[0] / width, size[1] / height)
+
+    def run(self, images: np.ndarray) -> dict[str, np.ndarray]:
+        """The model's outputs for images: (B, H, W, 3) uint8 RGB, as `ModelCard` describes them."""
+        return dict(zip(self.outputs, self.session.run(None, {"images": images}), strict=True))
+
+    def _predict(self, batch: Sequence[Path | np.ndarray]) -> list[Prediction]:
+        predictions = []
+        for source in batch:  # of any size, each: a batch would pad them to the largest
+            pixels = read_image(source) if isinstance(source, Path) else source
+            prepared, factors = self.prepare(pixels)
+            outputs = {name: value[0] for name, value in self.run(prepared[None]).items()}
+            predictions.append(self._prediction(outputs, pixels.shape[:2], factors, source))
+        return predictions
+
+    def _prediction(
+        self,
+        outputs: dict[str, np.ndarray],
+        size: tuple[int, int],
+        factors: tuple[float, float],
+        source: Path | np.ndarray,
+    ) -> Prediction:
+        common: dict[str, Any] = dict(
+            class_names=self.class_names, image_size=size, source=source, colours=self.card.colours
+        )
+        height, width = size
+        if self.card.task == "segmentation":
+            inside = round(height * factors[1]), round(width * factors[0])
+            classes = outputs["classes"][: inside[0], : inside[1]].astype(np.uint8)
+            classes = cv2.resize(classes, (width, height), interpolation=cv2.INTER_NEAREST)
+            nothing = np.zeros(0, np.float32)
+            return Prediction(
+                np.zeros((0, 4), np.float32), nothing, nothing.astype(int),
+                semantic=classes.astype(np.int64), **common,
+            )  # fmt: skip
+        found = outputs["scores"] > 0
+        boxes = outputs["boxes"][found] / np.float32([*factors, *factors])
+        return Prediction(boxes, outputs["scores"][found], outputs["labels"][found], **common)
+
+
+def _providers(onnxruntime: Any, device: Any) -> list[str]:
+    available = onnxruntime.get_available_providers()
+    if device is None:
+        return [name for name in reversed(_PROVIDERS.values()) if name in available]
+    provider = _PROVIDERS.get(str(device).partition(":")[0])
+    if provider not in available:
+        raise UserError(f"onnxruntime has no device {device} here; it has {', '.join(available)}")
+    return [provider]
