@@ -79,8 +79,9 @@ def test_work_dir_of_another_run(data: Path, capsys) -> None:
     assert Path("mine/last.pth").read_bytes() == b"precious"
 
 
-def test_resume_without_a_run(data: Path, capsys) -> None:
-    assert "no checkpoint" in error_of(capsys, "train", TINY, "--data", data, "--resume")
+def test_resume_from_a_file_that_is_not_there(data: Path, capsys) -> None:
+    message = error_of(capsys, "train", TINY, "--data", data, "--resume", "lost.pth")
+    assert "no checkpoint lost.pth" in message
 
 
 def test_device_that_is_not_there(data: Path, capsys) -> None:

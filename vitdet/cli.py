@@ -1,8 +1,8 @@
 """The commands `vitdet train | test | predict | check-data | ...`, also the files in `tools/`.
 
 A mistake the user can mend (`UserError`) is printed as one line and ends with exit code 2; Ctrl-C
-ends with 130, a training that a signal has stopped with 75: `--resume` goes on. Heavy imports wait
-until the arguments are known to be good.
+ends with 130, a training that a signal has stopped with 75: `--resume` goes on; a process that has
+lost another one with 69. Heavy imports wait until the arguments are known to be good.
 """
 
 import argparse
@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import vitdet
-from vitdet.errors import StoppedError, UserError
+from vitdet.errors import LostProcessError, StoppedError, UserError
 
 _TRY_AGAIN = 75  # EX_TEMPFAIL of sysexits.h
+_UNAVAILABLE = 69  # EX_UNAVAILABLE
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -42,14 +43,31 @@ def main(argv: Sequence[str] | None = None) -> None:
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
         arguments.run(arguments)
-    except UserError as error:
-        if os.environ.get("RANK", "0") == "0":  # one line, not one per process
+    except (UserError, LostProcessError) as error:
+        if _is_first_to_say():
             sys.stderr.write(f"vitdet {arguments.command}: error: {error}\n")
+            sys.stderr.flush()
+        if isinstance(error, LostProcessError):
+            os._exit(_UNAVAILABLE)  # what still waits for the lost process would wait here, too
         sys.exit(2)
     except StoppedError:
         sys.exit(_TRY_AGAIN)
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _is_first_to_say() -> bool:
+    """Whether no other process has said yet why the run ends: one line, not one of each process.
+
+    Who fails first also comes first, as the others fail by losing it.
+    """
+    distributed = sys.modules.get("torch.distributed")
+    if distributed is None or not distributed.is_available() or not distributed.is_initialized():
+        return os.environ.get("LOCAL_RANK", "0") == "0"
+    try:
+        return distributed.distributed_c10d._get_default_store().add("vitdet/end is said", 1) == 1
+    except RuntimeError:  # the process that kept what all of them share is gone
+        return True
 
 
 def _add_train(commands: Any) -> None:
@@ -79,6 +97,11 @@ def _add_train(commands: Any) -> None:
         "--auto-batch",
         action="store_true",
         help="find out how many images of a step fit the memory, up to the recipe's number",
+    )
+    parser.add_argument(
+        "--fsdp",
+        action="store_true",
+        help="share weights and the optimizer's state out over all processes (torch's FSDP2)",
     )
     parser.add_argument(
         "--accumulate",
@@ -303,6 +326,7 @@ def _train(arguments: argparse.Namespace) -> None:
         amp=arguments.amp,
         auto_scale_lr=arguments.auto_scale_lr,
         auto_batch=arguments.auto_batch,
+        fsdp=arguments.fsdp,
         accumulate=arguments.accumulate,
         ema=arguments.ema,
         log=arguments.log,

@@ -1,4 +1,4 @@
-"""What is raised on purpose: mistakes that a user can mend, and a training ended by a signal."""
+"""What is raised on purpose: mistakes that a user can mend, and runs that others have ended."""
 
 _MAX_LENGTH = 2000
 
@@ -32,4 +32,11 @@ class StoppedError(Exception):
 
     The command line tools end with exit code 75 (EX_TEMPFAIL): the same command with `--resume`
     goes on.
+    """
+
+
+class LostProcessError(Exception):
+    """Another process of this run has ended, or cannot be reached. The message is one line.
+
+    The command line tools end with exit code 69 (EX_UNAVAILABLE): why it ended is not known here.
     """

@@ -1,46 +1,32 @@
 """A loss that is not finite on one of two gloo processes: both leave the step out."""
 
-import multiprocessing
 import os
-import socket
 from pathlib import Path
 
 import pytest
 import torch
 
 from tests.engine.toy_training import good_numbers, log_of, toy_config, write_numbers
+from tests.processes import in_processes
 from vitdet.device import use_device
 from vitdet.engine.runner import Runner
 
 
-def _one_process(rank: int, port: int, data: Path, folder: Path) -> None:
-    os.environ.update(WORLD_SIZE="2", RANK=str(rank), LOCAL_RANK=str(rank))
-    os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port))
+def _one_process(data: Path, folder: Path) -> None:
     use_device("cpu")
     config = toy_config(data, folder, launcher="pytorch", model__with_norm=False)
     config.env_cfg = dict(dist_cfg=dict(backend="gloo"))
     runner = Runner.from_cfg(config)
     runner.model.module.dropout.p = 0.0
     runner.train()
-    torch.save(runner.model.module.state_dict(), folder / f"weights_{rank}.pth")
-    if rank == 0:
+    torch.save(runner.model.module.state_dict(), folder / f"weights_{runner.rank}.pth")
+    if runner.rank == 0:
         (folder / "told").write_text(log_of(runner))
 
 
 def _train(data: Path, folder: Path) -> list[dict[str, torch.Tensor]]:
     """The weights of each process afterwards."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    context = multiprocessing.get_context("fork")  # all is imported here already
-    processes = [
-        context.Process(target=_one_process, args=(rank, port, data, folder)) for rank in range(2)
-    ]
-    for process in processes:
-        process.start()
-    for process in processes:
-        process.join(timeout=280)
-    assert [process.exitcode for process in processes] == [0, 0]
+    in_processes(2, _one_process, data, folder)
     return [torch.load(folder / f"weights_{rank}.pth") for rank in range(2)]
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.engine.conftest import TINY
+from tests.processes import free_port
 from vitdet.engine import load_config, train
 from vitdet.engine.launchers import follow_launcher
 from vitdet.errors import UserError
@@ -114,5 +115,41 @@ def test_torchrun_restarts_and_the_run_goes_on(data: Path, tmp_path: Path) -> No
     ]
     done = subprocess.run(command, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr[-3000:]
-    assert "last.pth into MaskRCNN" in done.stdout + done.stderr  # loaded by the second start
+    # Loaded by the second start.
+    assert "last.pth (vitdet layout) into MaskRCNN" in done.stdout + done.stderr
     assert (folder / "report.html").is_file()
+
+
+@pytest.mark.slow  # four processes import everything
+def test_two_agents_restart_and_the_run_goes_on(data: Path, tmp_path: Path) -> None:
+    """As on two machines, of which one has lost its process."""
+    script = tmp_path / "killed_once.py"
+    script.write_text(KILLED_ONCE)
+    folder, port = tmp_path / "run", free_port()
+    agents = []
+    for rank in range(2):
+        command = [
+            *(sys.executable, "-m", "torch.distributed.run", "--nnodes=2", f"--node_rank={rank}"),
+            *("--master_addr=127.0.0.1", f"--master_port={port}", "--nproc_per_node=1"),
+            *("--max-restarts=1", str(script), str(TINY), str(data), str(folder)),
+        ]
+        with (tmp_path / f"said_{rank}").open("w") as said:
+            agents.append(subprocess.Popen(command, stdout=said, stderr=said))
+    codes = [agent.wait(timeout=600) for agent in agents]
+    said = [(tmp_path / f"said_{rank}").read_text() for rank in range(2)]
+    assert codes == [0, 0], said
+    assert "last.pth (vitdet layout) into MaskRCNN" in said[0]
+    assert (folder / "report.html").is_file()
+
+
+def test_processes_that_do_not_meet_say_where(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """This one waits for another, which nobody has started."""
+    where = dict(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(free_port()))
+    set_all(monkeypatch, RANK="0", LOCAL_RANK="0", WORLD_SIZE="2", **where)
+    config = load_config(TINY, data=data, options={"env_cfg.dist_cfg.timeout": 1})
+    with pytest.raises(
+        UserError, match=f"2 processes do not meet at 127.0.0.1:{where['MASTER_PORT']} "
+    ):
+        train(config, tmp_path / "run", device="cpu", launcher="pytorch")

@@ -1,12 +1,14 @@
 import importlib.util
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from mmengine.config import Config
 
 from tests.engine.toy_training import good_numbers, toy_config, with_evaluation, write_numbers
 from vitdet.engine import log_backends
-from vitdet.engine.log_backends import BACKENDS, log_to
+from vitdet.engine.log_backends import BACKENDS, WandbBackend, log_to
 from vitdet.engine.runner import Runner
 from vitdet.errors import UserError
 
@@ -67,3 +69,18 @@ def test_a_missing_package_is_named(name: str, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(log_backends, "find_spec", lambda _: None)
     with pytest.raises(UserError, match=rf'--log {name}: .* pip install "vitdet\[{name}\]"'):
         log_to(Config(dict()), [name])
+
+
+def test_an_account_that_is_not_there_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class UsageError(Exception):
+        __module__ = "wandb.errors"
+
+    def init(**_: object) -> None:
+        raise UsageError("No API key configured")
+
+    monkeypatch.setitem(sys.modules, "wandb", SimpleNamespace(init=init))
+    backend = WandbBackend(str(tmp_path))
+    with pytest.raises(UserError, match=r"--log wandb: No API key .*WANDB_MODE=offline"):
+        backend.add_scalar("loss", 1.0)

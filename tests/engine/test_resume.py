@@ -172,6 +172,15 @@ def test_a_disk_that_stays_full_keeps_the_last_good_file_and_says_so(
     assert read_checkpoint(tmp_path / "last.pth")["meta"]["iter"] == 3
 
 
+def test_resumed_before_anything_is_saved_it_starts_anew(
+    images: Path, references: Callable[[str], Path], tmp_path: Path
+) -> None:
+    run("steps", images, tmp_path, resume=True)
+    assert not differences(tmp_path, references("steps"))
+    log = next(tmp_path.glob("*/*.log")).read_text()
+    assert f"all of it goes to {tmp_path}; it starts anew: no checkpoint" in log
+
+
 def test_the_same_seed_gives_the_same_weights_twice(images: Path, tmp_path: Path) -> None:
     def weights(name: str, seed: int) -> dict[str, torch.Tensor]:
         config = KINDS["epochs"](images)

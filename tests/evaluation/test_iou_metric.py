@@ -1,14 +1,8 @@
 import logging
-import os
-import socket
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from mmengine.device import get_device
 from mmengine.evaluator import Evaluator
 from mmengine.logging import MMLogger
 from mmengine.structures import BaseDataElement, PixelData
@@ -283,55 +277,3 @@ def test_counts_on_the_gpu():
     expected = count_pixels(*maps, num_classes=150, ignore_index=255)
     table = count_pixels(*(map_.cuda() for map_ in maps), num_classes=150, ignore_index=255)
     assert table.device.type == "cpu" and table.equal(expected)
-
-
-WORKER = """if True:
-    import sys
-    import torch
-    import vitdet
-    from mmengine.dataset import DefaultSampler
-    from mmengine.dist import get_rank, init_dist
-    from tests.evaluation.test_iou_metric import evaluate, label_maps, names, sample
-    from vitdet.evaluation import IoUMetric
-
-    torch.set_num_threads(1)
-    pairs = label_maps(9, [(20, 30 + i) for i in range(5)])
-    alone = evaluate(IoUMetric(), pairs, classes=names(9))
-    init_dist("pytorch", backend="gloo")
-    metric = IoUMetric()
-    metric.dataset_meta = {"classes": names(9)}
-    for index in DefaultSampler(pairs, shuffle=False):
-        metric.process({}, [sample(*pairs[index]).to_dict()])
-    assert metric.evaluate(len(pairs)) == alone
-    print("equal")
-    torch.distributed.destroy_process_group()
-"""
-
-
-@pytest.mark.slow  # each process imports mmdet
-@pytest.mark.skipif(get_device() != "cpu", reason="mmengine chose another device")
-def test_two_processes_with_an_odd_number_of_images(tmp_path):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
-    repository = str(Path(__file__).parents[2])
-    environment = os.environ | {
-        "PYTHONPATH": os.pathsep.join([repository, *filter(None, [os.environ.get("PYTHONPATH")])]),
-        "MASTER_ADDR": "127.0.0.1",
-        "MASTER_PORT": port,
-        "WORLD_SIZE": "2",
-    }
-    workers = [
-        subprocess.Popen(
-            [sys.executable, "-c", WORKER],
-            env=environment | {"RANK": str(rank), "LOCAL_RANK": str(rank)},
-            cwd=tmp_path,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for rank in range(2)
-    ]
-    outputs = [worker.communicate(timeout=300) for worker in workers]
-    assert [worker.returncode for worker in workers] == [0, 0], outputs
-    assert all("equal" in out for out, _ in outputs)

@@ -22,7 +22,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from mmengine.config import Config
 
 import vitdet  # noqa: F401  mmdet cannot be imported before it
 from tests.faults import runs
@@ -221,12 +220,8 @@ def _live(
 
 
 def _leave_out_what_is_slow() -> None:
-    """Pictures, the report, and laying out the config's text anew for each checkpoint."""
+    """Pictures and the report."""
     launch.draw_sample_sheet = KeepEvaluation.write = lambda *_, **__: None
-    lay_out, texts = Config.pretty_text.fget, {}
-    Config.pretty_text = property(
-        lambda config: texts.get(id(config)) or texts.setdefault(id(config), lay_out(config))
-    )
 
 
 def _free_port() -> int:

@@ -9,7 +9,9 @@ from vitdet.compat import (
     checkpoint_loading,
     checkpoint_saving,
     class_weights,
+    collected_results,
     config_paths,
+    config_text,
     cpu_amp,
     deformable_attention,
     distributed_without_gpu,
@@ -32,11 +34,13 @@ def install() -> None:
     checkpoint_loading.install()
     checkpoint_saving.install()
     distributed_without_gpu.install()
+    collected_results.install()
     cpu_amp.install()
     segmentor_batches.install()
     mmseg_warnings.install()
     deformable_attention.install()
     config_paths.install()
+    config_text.install()
     mmpretrain_multimodal.install()
     cascade_rpn.install()
     sync_bn_alone.install()

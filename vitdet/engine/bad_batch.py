@@ -9,7 +9,7 @@ import torch
 from mmengine.config import Config
 from mmengine.registry import MODELS, DefaultScope
 from mmengine.runner.amp import autocast
-from torch import nn
+from torch import Tensor
 
 from vitdet.checkpoints.embedded_config import embedded_config, embedded_model, embedded_scope
 from vitdet.checkpoints.files import read_checkpoint, write_checkpoint
@@ -27,10 +27,10 @@ def image_names(batch: Any) -> list[str]:
     ]
 
 
-def save_weights(folder: Path, model: nn.Module, config: Config, *, step: int) -> None:
-    """Write the model and its config to `weights.pth` in `folder`."""
+def save_weights(folder: Path, weights: dict[str, Tensor], config: Config, *, step: int) -> None:
+    """Write the weights of a model and its config to `weights.pth` in `folder`."""
     meta = dict(cfg=config.pretty_text, iter=step)
-    write_checkpoint(dict(meta=meta, state_dict=model.state_dict()), folder / WEIGHTS)
+    write_checkpoint(dict(meta=meta, state_dict=weights), folder / WEIGHTS)
 
 
 def save_batch(folder: Path, batch: Any, state: dict[str, Any], *, rank: int) -> None:

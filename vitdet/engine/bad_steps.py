@@ -13,6 +13,7 @@ from torch.nn.modules.batchnorm import _NormBase
 
 from vitdet.engine.bad_batch import image_names, save_batch, save_weights
 from vitdet.engine.random_state import random_state
+from vitdet.engine.sharding import whole
 from vitdet.engine.step_guard import StepGuard
 from vitdet.errors import UserError
 
@@ -46,7 +47,7 @@ class SkipBadSteps(Hook):
             self._guard = StepGuard(runner.optim_wrapper)
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         self._model = model
-        self._statistics = _running_statistics(model)
+        self._statistics = running_statistics(model)
         self._kept_statistics = [tensor.clone() for tensor in self._statistics]
 
     def before_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None) -> None:
@@ -87,9 +88,10 @@ class SkipBadSteps(Hook):
         folder = Path(runner.work_dir, FOLDER)
         folder.mkdir(exist_ok=True)
         save_batch(folder, batch, self._random_state, rank=get_rank())
+        weights = whole(self._model.state_dict())
         if is_main_process():
-            save_weights(folder, self._model, runner.cfg, step=runner.iter)
-        if all(bool(torch.isfinite(one).all()) for one in self._model.parameters()):
+            save_weights(folder, weights, runner.cfg, step=runner.iter)
+        if all(bool(torch.isfinite(one).all()) for one in weights.values() if one is not None):
             remedy = (
                 "lower the learning rate (optim_wrapper.optimizer.lr), train without --amp, or "
                 "look at these images"
@@ -105,7 +107,7 @@ class SkipBadSteps(Hook):
         )
 
 
-def _running_statistics(model: nn.Module) -> list[Tensor]:
+def running_statistics(model: nn.Module) -> list[Tensor]:
     """What batch norms learn from the images of a step without a gradient."""
     norms = [one for one in model.modules() if isinstance(one, _NormBase)]
     return [buffer for norm in norms for buffer in norm.buffers(recurse=False)]

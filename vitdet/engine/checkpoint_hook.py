@@ -5,13 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from mmengine.dist import is_main_process, master_only
+from mmengine.dist import broadcast, is_main_process, master_only
 from mmengine.hooks import Hook
 from mmengine.optim import OptimWrapper, OptimWrapperDict
 from mmengine.runner import IterBasedTrainLoop
 from torch import distributed
 
 from vitdet.checkpoints.files import read_checkpoint
+from vitdet.engine.bad_steps import running_statistics
 from vitdet.engine.checkpoint_files import NEXT, drop_previous, promote_next, remove_leftovers
 from vitdet.engine.random_state import random_state
 from vitdet.engine.work_dir import BEST
@@ -58,6 +59,7 @@ class SaveCheckpoints(Hook):
         self.saved_step: int | None = None
         self._is_owed = False
         self._position: dict[str, Any] | None = None
+        self._whole: dict[str, Any] = {}  # in place of this process's shares
         self._group: distributed.ProcessGroup | None = None
 
     def before_train(self, runner: Any) -> None:
@@ -87,6 +89,8 @@ class SaveCheckpoints(Hook):
     def before_save_checkpoint(self, runner: Any, checkpoint: dict[str, Any]) -> None:
         if self._position is not None:
             checkpoint["position"] = self._position
+        for name in checkpoint.keys() & self._whole.keys():
+            checkpoint[name] = self._whole[name]
 
     def after_train_iter(self, runner: Any, batch_idx: int, **_: Any) -> None:
         is_end = self.is_last_train_iter(runner) and _is_by_step(runner)
@@ -108,6 +112,12 @@ class SaveCheckpoints(Hook):
         if not _is_by_step(runner):
             self._save_between_epochs(runner, runner.epoch + 1)
 
+    def before_val_epoch(self, runner: Any) -> None:
+        # Each process's are of its own images. Those of the main one are saved, and read back by
+        # all; an average would depend on when it is taken. As by torch's `broadcast_buffers`.
+        for statistics in running_statistics(runner.model):
+            broadcast(statistics)
+
     def after_val_iter(self, runner: Any, **_: Any) -> None:
         # What was trained is saved. Several processes evaluate different numbers of batches, so
         # they stop together after the next step.
@@ -117,7 +127,9 @@ class SaveCheckpoints(Hook):
     def after_val_epoch(self, runner: Any, metrics: dict[str, float] | None = None) -> None:
         name = self.metric or _main_metric(metrics or {})
         if name is not None and metrics[name] > self.best_score:
+            self._whole = runner.whole_states()
             self._save_best(runner, name, metrics[name])
+            self._whole = {}
             self.best_score = metrics[name]
         if _is_by_step(runner):
             self._is_owed = True
@@ -171,6 +183,7 @@ class SaveCheckpoints(Hook):
             is_evaluated=is_evaluated,
             random=self._random_states(),
         )
+        self._whole = runner.whole_states()
         problem = None
         if is_main_process():
             try:
@@ -178,7 +191,7 @@ class SaveCheckpoints(Hook):
                 self.saved_step = iteration
             except UserError as error:
                 problem = error
-        self._position = None
+        self._position, self._whole = None, {}
         self._agree(_NOTHING)  # nobody leaves while the file is being written
         self._saved_at = time.monotonic()
         self._seconds = self._saved_at - began

@@ -1,4 +1,4 @@
-"""Errors whose cause a user can mend, said in one line: memory that runs out, workers' errors."""
+"""Errors said in one line: memory that runs out, workers' errors, processes that are lost."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -6,9 +6,10 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
+from torch.distributed import DistError
 
 from vitdet.engine.config_types import class_of, parameters_of
-from vitdet.errors import UserError
+from vitdet.errors import LostProcessError, UserError
 
 _MEMORY_SIGNS = (
     "out of memory",
@@ -21,6 +22,7 @@ _MEMORY_SIGNS = (
 _NO_COMPILER = "No working C++ compiler found"
 _TOO_FEW_PLACES = "selected index k out of range"
 _WORKER_SIGNS = ("DataLoader worker (pid", "insufficient shared memory")
+_SIGN_OF_GLOO = "gloo/transport"
 _OF_WORKER = re.compile(r"Caught \w+ in DataLoader worker process")
 
 
@@ -30,6 +32,9 @@ def clear_errors(config: Mapping[str, Any], part: str) -> Iterator[None]:
     a UserError that torch brings from a loader's worker with its traceback.
 
     part: "train" or "test", whose loader counts.
+
+    Raises:
+        LostProcessError: in place of what gloo and NCCL say when a process does not answer.
     """
     try:
         yield
@@ -57,6 +62,12 @@ def clear_errors(config: Mapping[str, Any], part: str) -> Iterator[None]:
                 f"a process of the data loader has ended ({_first_line(text)}), most likely as "
                 f"memory ran out; take fewer of them (now {part}_dataloader.num_workers="
                 f"{(config.get(f'{part}_dataloader') or {}).get('num_workers', 0)})"
+            ) from error
+        if isinstance(error, DistError) or _SIGN_OF_GLOO in text:
+            raise LostProcessError(
+                f"another process of this run has ended or does not answer "
+                f"({_first_line(text.split('] ')[-1])}); what it said, or who ended it, tells why; "
+                "a training goes on from its last checkpoint with --resume"
             ) from error
         raise
 

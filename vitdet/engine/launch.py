@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 from mmengine.config import Config
 from mmengine.dist import broadcast_object_list, is_main_process
+from torch.distributed import DistError
 
 from vitdet.device import use_device
 from vitdet.engine.accumulation import accumulate_gradients
@@ -22,6 +23,7 @@ from vitdet.engine.log_backends import log_to
 from vitdet.engine.pictures import DrawPredictions, draw_sample_sheet
 from vitdet.engine.report_hook import KeepEvaluation
 from vitdet.engine.runner import Runner
+from vitdet.engine.sharding import use_sharding
 from vitdet.engine.training_check import check_training_data
 from vitdet.engine.work_dir import BEST, LAST, choose_work_dir, holds_checkpoints
 from vitdet.errors import StoppedError, UserError
@@ -37,6 +39,7 @@ def train(
     amp: bool = False,
     auto_scale_lr: bool = False,
     auto_batch: bool = False,
+    fsdp: bool = False,
     accumulate: int = 1,
     ema: bool = False,
     log: Sequence[str] = (),
@@ -47,11 +50,13 @@ def train(
     """Train `config` and return the folder of the run, which then holds last.pth, best.pth and
     report.html.
 
-    `resume` is a checkpoint, or True for the newest whole one in the folder. Ctrl-C, SIGTERM and
-    SIGUSR1 end the run after a step, with last.pth saved and a line on how to go on. `auto_batch`
-    sets the images of a step to what fits the memory, `accumulate` how many of them make an
-    update. `ema` averages the weights; `log` names backends besides the files of the run:
-    tensorboard, wandb, mlflow. `compile` compiles the model's blocks.
+    `resume` is a checkpoint, or True for the newest whole one in the folder; where there is none
+    yet, as at the first start of a job that is queued again and again, a new run begins. Ctrl-C,
+    SIGTERM and SIGUSR1 end the run after a step, with last.pth saved and a line on how to go on.
+    `auto_batch` sets the images of a step to what fits the memory, `accumulate` how many of them
+    make an update. `fsdp` shares the model out over the processes, `ema` averages the weights;
+    `log` names backends besides the files of the run: tensorboard, wandb, mlflow.
+    `compile` compiles the model's blocks.
 
     Raises:
         UserError: see `choose_work_dir`, `newest_checkpoint`, `use_device`, `set_batch_size`,
@@ -59,20 +64,22 @@ def train(
             `SkipUnreadableImages`; a checkpoint that is unsafe, broken or of another model; a full
             disk.
         KeyboardInterrupt, StoppedError: see `StopSignals.stop`.
+        LostProcessError: see `clear_errors`.
     """
     device = use_device(device)
     resume = resume or _can_go_on(work_dir)
     folder = choose_work_dir(Path(config.filename).stem, work_dir, resume=bool(resume))
-    skipped = _use_checkpoint(config, folder, resume) if resume else {}
+    starts_anew = resume is True and not holds_checkpoints(folder)
+    skipped = _use_checkpoint(config, folder, resume) if resume and not starts_anew else {}
     if seed is not None or deterministic:
         _set_randomness(config, seed, deterministic)
     if auto_scale_lr:
-        if "base_batch_size" not in (config.get("auto_scale_lr") or {}):
-            raise UserError("--auto-scale-lr: the config has no auto_scale_lr.base_batch_size")
-        config.auto_scale_lr["enable"] = True
+        _scale_learning_rate(config)
     if amp:
         use_amp(config, device)
     _add_to_recipe(config, accumulate=accumulate, ema=ema, log=log, compile=compile)
+    if fsdp:
+        use_sharding(config, launcher)
     if auto_batch:
         if launcher != "none":
             raise UserError(
@@ -87,12 +94,11 @@ def train(
     runner._load_from = chosen[0]
     if is_main_process():
         check_training_data(config)
-        for path, damage in skipped.items():
-            kept = set_aside(path)
-            runner.logger.warning(f"{path} is skipped: {damage}; it is kept as {kept.name}")
+        _set_aside(runner, skipped)
     evaluation = KeepEvaluation()
     runner.register_hook(evaluation)
-    runner.logger.info(f"training {config.filename} on {device}; all of it goes to {folder}")
+    anew = "; it starts anew: no checkpoint is there to --resume from" if starts_anew else ""
+    runner.logger.info(f"training {config.filename} on {device}; all of it goes to {folder}{anew}")
     if _prepares_differently(config):
         runner.logger.warning(
             "val_dataloader and test_dataloader prepare images differently: scores during training "
@@ -166,6 +172,13 @@ def _set_randomness(config: Config, seed: int | None, deterministic: bool) -> No
     config["randomness"] = randomness
 
 
+def _scale_learning_rate(config: Config) -> None:
+    """Let it follow the real number of images of a step, in place."""
+    if "base_batch_size" not in (config.get("auto_scale_lr") or {}):
+        raise UserError("--auto-scale-lr: the config has no auto_scale_lr.base_batch_size")
+    config.auto_scale_lr["enable"] = True
+
+
 def _can_go_on(work_dir: str | Path | None) -> bool:
     """Whether this run is one that torchrun has started anew, and has left what it can go on from.
 
@@ -203,6 +216,13 @@ def _use_checkpoint(config: Config, folder: Path, resume: str | bool) -> dict[Pa
     config.load_from = str(path)
     config.resume = True
     return skipped
+
+
+def _set_aside(runner: Runner, skipped: dict[Path, str]) -> None:
+    """Rename checkpoints that are damaged, and say so."""
+    for path, damage in skipped.items():
+        kept = set_aside(path)
+        runner.logger.warning(f"{path} is skipped: {damage}; it is kept as {kept.name}")
 
 
 def _train(runner: Runner) -> None:
@@ -273,4 +293,12 @@ def _build_runner(config: Config, folder: Path, device: str, launcher: str) -> R
     config["launcher"] = follow_launcher(launcher)
     if torch.device(device).type != "cuda":
         config.setdefault("env_cfg", {}).setdefault("dist_cfg", {})["backend"] = "gloo"
-    return Runner.from_cfg(config)
+    try:
+        return Runner.from_cfg(config)
+    except DistError as error:
+        meeting = f"{os.environ.get('MASTER_ADDR')}:{os.environ.get('MASTER_PORT')}"
+        raise UserError(
+            f"the {os.environ.get('WORLD_SIZE')} processes do not meet at {meeting} "
+            f"({str(error).splitlines()[0]}): is it the first machine, is that port open there, "
+            "and has the same command been started on all machines?"
+        ) from error

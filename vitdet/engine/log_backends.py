@@ -8,15 +8,34 @@ from numbers import Real
 from typing import Any
 
 from mmengine.config import Config
-from mmengine.visualization import MLflowVisBackend
+from mmengine.visualization import MLflowVisBackend, WandbVisBackend
 
 from vitdet.errors import UserError
 
 BACKENDS = dict(
     tensorboard="mmengine.visualization.TensorboardVisBackend",
-    wandb="mmengine.visualization.WandbVisBackend",
+    wandb="vitdet.engine.log_backends.WandbBackend",
     mlflow="vitdet.engine.log_backends.MLflowBackend",
 )
+
+
+class WandbBackend(WandbVisBackend):
+    """mmengine's; without an account, or a network, it says so before the first step.
+
+    Raises:
+        UserError: when the run begins.
+    """
+
+    def _init_env(self) -> None:
+        try:
+            super()._init_env()
+        except Exception as error:
+            if not type(error).__module__.startswith("wandb"):
+                raise
+            raise UserError(
+                f"--log wandb: {error}; log in with `wandb login`, or keep it in the run's folder "
+                "with WANDB_MODE=offline, for `wandb sync` later"
+            ) from error
 
 
 class MLflowBackend(MLflowVisBackend):
@@ -55,9 +74,5 @@ def log_to(config: Config, names: Sequence[str]) -> None:
     for name in names:
         visualizer = config.setdefault("visualizer", dict(type="mmengine.visualization.Visualizer"))
         backends = visualizer.get("vis_backends") or []
-        if not any(str(one.get("type")).endswith(_class_name(name)) for one in backends):
+        if not any(name in str(one.get("type")).rpartition(".")[2].lower() for one in backends):
             visualizer["vis_backends"] = [*backends, dict(type=BACKENDS[name])]
-
-
-def _class_name(name: str) -> str:
-    return BACKENDS[name].split(".")[-1]

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from mmengine.device import get_device
 from mmengine.hooks import Hook
+from mmengine.logging import MessageHub
 from mmengine.model import BaseTTAModel, is_model_wrapper, revert_sync_batchnorm
 from mmengine.optim import OptimWrapper
 from mmengine.registry import LOOPS, RUNNERS
@@ -27,9 +28,11 @@ from vitdet.engine.compile_blocks import compile_blocks
 from vitdet.engine.console import keep_console_readable
 from vitdet.engine.ema import check_resumed
 from vitdet.engine.fused_optimizer import check_groups, fused_optimizer, merge_groups
+from vitdet.engine.log_history import bound_histories
 from vitdet.engine.metrics_file import WriteMetrics
 from vitdet.engine.progress import ProgressHook
 from vitdet.engine.resumable_batches import ResumableBatches
+from vitdet.engine.sharding import FullyShardedModel, share_when_loaded, whole
 from vitdet.engine.stop_signals import StopSignals, leave_signals_to_main
 from vitdet.engine.train_loops import EpochLoop, StepLoop
 from vitdet.engine.unreadable_images import SkipUnreadableImages
@@ -60,6 +63,11 @@ class Runner(MMEngineRunner):
         keep_console_readable(logger)
         return logger
 
+    def build_message_hub(self, message_hub: dict | None = None) -> MessageHub:
+        hub = super().build_message_hub(message_hub)
+        bound_histories(hub)
+        return hub
+
     def build_visualizer(self, visualizer: Visualizer | dict | None = None) -> Visualizer:
         if isinstance(visualizer, dict):
             visualizer = visualizer.copy()
@@ -87,10 +95,14 @@ class Runner(MMEngineRunner):
         """As mmengine's; the optimizer is fused where it can be, its groups are few."""
         if not isinstance(optim_wrapper, dict):
             return super().build_optim_wrapper(optim_wrapper)
+        if isinstance(self.model, FullyShardedModel):
+            self._shard_model()
         scope = self.cfg.get("default_scope") or "mmengine"
         wrapper = super().build_optim_wrapper(fused_optimizer(optim_wrapper, scope))
         if isinstance(wrapper, OptimWrapper):
             merge_groups(wrapper.optimizer)
+            if self._is_sharded():
+                share_when_loaded(wrapper.optimizer)
         return wrapper
 
     def set_randomness(
@@ -144,6 +156,12 @@ class Runner(MMEngineRunner):
             if isinstance(self.optim_wrapper, OptimWrapper):
                 check_groups(checkpoint, self.optim_wrapper.optimizer)
         self.call_hook("after_load_checkpoint", checkpoint=checkpoint)
+        if not self._is_sharded():
+            self._load_weights(checkpoint, filename)
+        self._has_loaded = True
+        return checkpoint
+
+    def _load_weights(self, checkpoint: dict[str, Any], source: str) -> None:
         model = self.model.module if is_model_wrapper(self.model) else self.model
         model = model.module if isinstance(model, BaseTTAModel) else model
         is_starting_point = self._train_loop is not None and not self._resume
@@ -152,13 +170,37 @@ class Runner(MMEngineRunner):
             checkpoint,
             new_classes=is_starting_point,
             classes=self._classes(),
-            source=filename,
+            source=source,
         )
-        self._has_loaded = True
         self.logger.info(report)
         if is_starting_point and getattr(model, "has_frozen_detector", False):
             _check_frozen_detector(report)
-        return checkpoint
+
+    def _shard_model(self) -> None:
+        """Share the model out, once it has its weights; the optimizer is then built on shares."""
+        self._init_model_weights()
+        if self._load_from is not None:
+            checkpoint = self._resumed or read_checkpoint(self._load_from)
+            self._load_weights(checkpoint, self._load_from)
+            self._resumed = checkpoint  # for `load_checkpoint`
+        self.model.shard()
+
+    def _init_model_weights(self) -> None:
+        if not self._is_sharded():
+            super()._init_model_weights()
+
+    def _is_sharded(self) -> bool:
+        return isinstance(self.model, FullyShardedModel) and self.model.is_sharded
+
+    def whole_states(self) -> dict[str, Any]:
+        """Weights and state of the optimizer under their names in a checkpoint, where they are
+        shared out; all processes take part, the main one gets them."""
+        if not self._is_sharded():
+            return {}
+        states = dict(
+            state_dict=self.model.module.state_dict(), optimizer=self.optim_wrapper.state_dict()
+        )
+        return whole(states)
 
     def _classes(self) -> Sequence[str] | None:
         """Names of the data set's classes, which are the model's."""

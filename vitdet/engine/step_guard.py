@@ -8,6 +8,7 @@ import torch
 from mmengine.dist import all_reduce, get_world_size
 from mmengine.optim import OptimWrapper
 from torch import Tensor
+from torch.distributed.tensor import DTensor
 
 
 class StepGuard:
@@ -68,6 +69,8 @@ class StepGuard:
     def _watched_clip(self, parameters: Sequence[Tensor], **kwargs: Any) -> Tensor | None:
         norm = self._clip(parameters, **kwargs)
         scaler = getattr(self._wrapper, "loss_scaler", None)
+        if isinstance(norm, DTensor):
+            norm = norm.full_tensor()
         is_scaled = scaler is not None and scaler.is_enabled()
         if norm is not None and not is_scaled and not torch.isfinite(norm):
             raise _BadGradientError

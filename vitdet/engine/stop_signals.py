@@ -4,7 +4,7 @@ import signal
 import threading
 from types import FrameType
 
-from vitdet.errors import StoppedError
+from vitdet.errors import LostProcessError, StoppedError
 
 _SIGNALS = [
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGUSR1") if hasattr(signal, name)
@@ -29,7 +29,9 @@ class StopSignals:
             self._previous = {number: signal.signal(number, self._note) for number in _SIGNALS}
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None and issubclass(kind, LostProcessError):
+            return  # launchers end the other processes, too: this one says why first
         for number, handler in self._previous.items():
             signal.signal(number, handler)
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
-from mmengine.dist import all_reduce
+from mmengine.dist import all_reduce, get_world_size
 from torch import Tensor, nn
 
 from vitdet.set_prediction.boxes import cxcywh_to_xyxy, generalized_iou
@@ -86,9 +86,13 @@ class SetCriterion(nn.Module):
         """
         logits, boxes = logits.float(), boxes.float()
         matches = self.matcher(logits, boxes, targets)
-        num_objects = _mean_over_processes(targets.num_objects.sum().float()).clamp(min=1)
+        wanted = self._wanted_classes(logits, targets, matches)
+        weights = self.class_weights[wanted]
+        num_objects, weight_sum = _means_over_processes(
+            targets.num_objects.sum(), weights.sum((1, 2))
+        )
         per_layer = {
-            "loss_ce": self._class_loss(logits, targets, matches),
+            "loss_ce": self._class_loss(logits, wanted) / weight_sum,
             **self._box_losses(boxes, targets, matches, num_objects),
             "cardinality_error": _cardinality_error(logits, targets),
         }
@@ -103,18 +107,21 @@ class SetCriterion(nn.Module):
             losses |= self._mask_losses(masks_of, targets, matches, num_objects)
         return losses
 
-    def _class_loss(self, logits: Tensor, targets: Targets, matches: Matches) -> Tensor:
-        """Weighted cross-entropy of every query, (num_layers,)."""
+    def _wanted_classes(self, logits: Tensor, targets: Targets, matches: Matches) -> Tensor:
+        """What each query of each layer should predict, (num_layers, B, Q)."""
         layers = torch.arange(len(logits), device=logits.device)[:, None]
         wanted = torch.full(logits.shape[:-1], self.num_classes, device=logits.device)
         wanted[layers, matches.images, matches.queries] = targets.labels[
             matches.images, matches.objects
         ]
+        return wanted
+
+    def _class_loss(self, logits: Tensor, wanted: Tensor) -> Tensor:
+        """Weighted cross-entropy summed over all queries, (num_layers,)."""
         losses = F.cross_entropy(
             logits.flatten(0, 2), wanted.flatten(), self.class_weights, reduction="none"
         )
-        weights = self.class_weights[wanted].flatten(1)
-        return losses.view(weights.shape).sum(1) / weights.sum(1)
+        return losses.view(wanted.shape).sum((1, 2))
 
     def _box_losses(
         self, boxes: Tensor, targets: Targets, matches: Matches, num_objects: Tensor
@@ -143,9 +150,21 @@ class SetCriterion(nn.Module):
         }
 
 
-def _mean_over_processes(value: Tensor) -> Tensor:
-    all_reduce(value, "mean")
-    return value
+def _means_over_processes(num_objects: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
+    """What the losses of this process are divided by, so that their mean over processes is the
+    loss of one process with all of their images.
+
+    DETR does so with the objects, but takes at least one of each process, and divides
+    cross-entropies by their own process's weights.
+
+    Args:
+        num_objects: () of all images here.
+        weights: (num_layers,) of all classes wanted here.
+    """
+    sums = torch.cat([num_objects.to(weights)[None], weights])
+    all_reduce(sums)
+    share = 1 / get_world_size()
+    return sums[0].clamp(min=1) * share, sums[1:] * share
 
 
 @torch.no_grad()
