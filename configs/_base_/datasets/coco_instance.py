@@ -5,10 +5,10 @@ Class names are read from the annotation file.
 
 from mmcv.transforms import LoadImageFromFile
 from mmdet.datasets import AspectRatioBatchSampler
-from mmdet.datasets.transforms import LoadAnnotations, PackDetInputs, RandomFlip, Resize
+from mmdet.datasets.transforms import Resize
 from mmengine.dataset import DefaultSampler
 
-from vitdet.datasets import CocoDataset
+from vitdet.datasets import CocoDataset, LoadAnnotations, PackDetInputs, RandomFlip
 from vitdet.evaluation import CocoMetric
 
 train_pipeline = [
