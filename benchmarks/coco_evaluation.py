@@ -43,11 +43,9 @@ def synthetic(num_images: int, *, with_masks: bool) -> tuple[dict[str, Any], lis
         is_other = rng.random(PER_IMAGE) < 0.3
         result = {
             "image_id": image_id,
-            "boxes": torch.from_numpy(boxes).float(),
-            "scores": torch.from_numpy(rng.random(PER_IMAGE)).float(),
-            "labels": torch.from_numpy(
-                np.where(is_other, rng.integers(0, NUM_CLASSES, PER_IMAGE), labels[source])
-            ),
+            "boxes": boxes.astype(np.float32),
+            "scores": rng.random(PER_IMAGE, dtype=np.float32),
+            "labels": np.where(is_other, rng.integers(0, NUM_CLASSES, PER_IMAGE), labels[source]),
         }
         if with_masks:
             outlines = [outline([x, y, x2 - x, y2 - y]) for x, y, x2, y2 in boxes.tolist()]
@@ -108,8 +106,8 @@ def entries(results: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """COCO's result format."""
     found = []
     for result in results:
-        boxes = result["boxes"].double()
-        boxes = torch.cat([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]], dim=1).tolist()
+        boxes = result["boxes"].astype(np.float64)
+        boxes = np.concatenate([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]], axis=1).tolist()
         rows = zip(boxes, result["scores"].tolist(), result["labels"].tolist(), strict=True)
         for k, (box, score, label) in enumerate(rows):
             entry = dict(image_id=result["image_id"], category_id=label + 1, score=score)

@@ -32,10 +32,12 @@ def choose_workers(config: Config, device: str) -> None:
             node["num_workers"] = count
             chosen.append(part)
     if chosen:
-        owner = "of the GPU" if has_gpu else "on the CPU"
+        names = ", ".join(f"{part}_dataloader.num_workers" for part in chosen)
+        workers = "1 process prepares" if count == 1 else f"{count} processes prepare"
+        share = f" for {processes} training processes" if processes > 1 else ""
         print_log(
-            f"num_workers: {count} for each process {owner}, {cores} cores for {processes} "
-            f"({', '.join(f'{part}_dataloader.num_workers' for part in chosen)})",
+            f"{workers} images beside the {'GPU' if has_gpu else 'model on the CPU'}, of {cores} "
+            f"cores{share}; {names} set it",
             logger="current",
         )
 

@@ -69,8 +69,8 @@ class Detections:
         counts = [len(one["scores"]) for one in results]
 
         def column(key: str, default: str = "") -> np.ndarray:
-            parts = [one[key if key in one else default].double().numpy() for one in results]
-            return np.concatenate(parts) if parts else np.zeros(0)
+            parts = [one[key if key in one else default] for one in results]
+            return np.concatenate(parts).astype(np.float64) if parts else np.zeros(0)
 
         corners = column("boxes").reshape(-1, 4)
         has_masks = all("masks" in one for one in results)

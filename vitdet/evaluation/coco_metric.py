@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import torch
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import MMLogger
 
@@ -97,12 +99,7 @@ class CocoMetric(BaseMetric):
         """
         for sample in data_samples:
             predicted = sample["pred_instances"]
-            result = {
-                "image_id": sample["img_id"],
-                "boxes": predicted["bboxes"].cpu(),
-                "scores": predicted["scores"].cpu(),
-                "labels": predicted["labels"].cpu(),
-            }
+            result = {"image_id": sample["img_id"], **_columns(predicted)}
             if "segm" in self.iou_types:
                 if "masks" not in predicted:
                     raise UserError(
@@ -111,8 +108,6 @@ class CocoMetric(BaseMetric):
                     )
                 masks = predicted["masks"]
                 result["masks"] = masks if isinstance(masks, list) else encode_masks(masks)
-                if "mask_scores" in predicted:
-                    result["mask_scores"] = predicted["mask_scores"].cpu()
             self.results.append(result)
 
     def compute_metrics(self, results: list[dict[str, Any]]) -> dict[str, float]:
@@ -166,6 +161,16 @@ class CocoMetric(BaseMetric):
                 f"predictions for {num_seen} of the {num_images} images of {self.ann_file}; the "
                 "others count as images where nothing was found"
             )
+
+
+def _columns(predicted: Mapping[str, torch.Tensor]) -> dict[str, np.ndarray]:
+    """Boxes, scores and labels as arrays, brought from the device in one copy."""
+    scores = [key for key in ("scores", "mask_scores") if key in predicted]
+    parts = [predicted["bboxes"], *(predicted[key][:, None] for key in (*scores, "labels"))]
+    dtype = torch.promote_types(parts[0].dtype, torch.float32)  # holds any label
+    table = torch.cat([part.to(dtype) for part in parts], dim=1).cpu().numpy()
+    columns = {key: table[:, 4 + k] for k, key in enumerate(scores)}
+    return {"boxes": table[:, :4], **columns, "labels": table[:, -1].astype(np.int64)}
 
 
 def _named(iou_type: str, scores: IoUScores) -> dict[str, float]:
