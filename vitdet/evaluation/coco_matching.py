@@ -137,12 +137,12 @@ def _match_round(
         highest = np.repeat(np.maximum.reduceat(values, starts), lengths, axis=0)
         last = np.maximum.reduceat(np.where(is_wanted & (values == highest), places, -1), starts)
         best = np.where(last >= 0, last, best)
-    rows, areas, thresholds = np.nonzero(best >= 0)
-    chosen = others[best[rows, areas, thresholds]]
-    is_taken[chosen, areas, thresholds] = True
-    where = (owners[starts][rows], areas, thresholds)
+    rows, ranges, columns = np.nonzero(best >= 0)
+    chosen = others[best[rows, ranges, columns]]
+    is_taken[chosen, ranges, columns] = True
+    where = (owners[starts][rows], ranges, columns)
     found.is_paired[where] = True
-    found.is_ignored[where] = is_ignored[chosen, areas]
+    found.is_ignored[where] = is_ignored[chosen, ranges]
 
 
 def _overlapping(
