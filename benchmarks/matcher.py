@@ -1,6 +1,10 @@
-"""Our matching of 6 decoder layers against transformers': the same pairs from the same costs."""
+"""Our matching of 6 decoder layers against DETR's, as transformers has it, and mmdet's (B5).
+
+All find the same pairs from the same costs.
+"""
 
 from collections.abc import Sequence
+from itertools import product
 from typing import Any
 
 import torch
@@ -8,8 +12,10 @@ from harness import Benchmark, Case, Step
 from torch import Tensor
 
 from vitdet.set_prediction import HungarianMatcher, pad_targets
+from vitdet.set_prediction.boxes import cxcywh_to_xyxy
 
-NUM_LAYERS, NUM_CLASSES, NUM_QUERIES, MAX_OBJECTS = 6, 91, 100, 60
+NUM_LAYERS, NUM_CLASSES = 6, 91
+MAX_OBJECTS = {"COCO": 20, "dense": 80}  # 1 to so many an image
 WEIGHTS = dict(class_cost=1, giou_cost=2)
 
 
@@ -19,10 +25,11 @@ def problem(
     """Logits and boxes of all layers, labels and boxes of each image."""
     generator = torch.Generator().manual_seed(0)
     batch = case.options["batch"]
-    shape = (NUM_LAYERS, batch, NUM_QUERIES)
+    shape = (NUM_LAYERS, batch, case.options["queries"])
     logits = torch.randn(*shape, NUM_CLASSES + 1, generator=generator)
     boxes = torch.rand(*shape, 4, generator=generator) * 0.5 + 0.25
-    counts = torch.randint(1, MAX_OBJECTS + 1, (batch,), generator=generator).tolist()
+    most = case.options["objects"]
+    counts = torch.randint(1, most + 1, (batch,), generator=generator).tolist()
     labels = [torch.randint(NUM_CLASSES, (n,), generator=generator).to(device) for n in counts]
     objects = [(torch.rand(n, 4, generator=generator) * 0.5 + 0.25).to(device) for n in counts]
     return logits.to(device), boxes.to(device), labels, objects
@@ -59,15 +66,57 @@ def transformers_matcher(case: Case, device: torch.device) -> Step:
     return step
 
 
+def mmdet_matcher(case: Case, device: torch.device) -> Step:
+    """mmdet's assigner of DETR, image by image; pairs by query, as it gives them."""
+    from mmdet.models.task_modules.assigners import HungarianAssigner
+    from mmengine.structures import InstanceData
+
+    logits, boxes, labels, objects = problem(case, device)
+    assigner = HungarianAssigner(
+        match_costs=[
+            dict(type="ClassificationCost", weight=1.0),
+            dict(type="BBoxL1Cost", weight=5.0, box_format="xywh"),
+            dict(type="IoUCost", iou_mode="giou", weight=2.0),
+        ]
+    )
+    meta = dict(img_shape=(1.0, 1.0))  # boxes are shares of the image's sides
+    truths = [
+        InstanceData(bboxes=cxcywh_to_xyxy(one), labels=label)
+        for label, one in zip(labels, objects, strict=True)
+    ]
+
+    def step() -> list[Tensor]:
+        found = [
+            assigner.assign(
+                InstanceData(scores=layer_logits[i], bboxes=cxcywh_to_xyxy(layer_boxes[i])),
+                truth,
+                meta,
+            ).gt_inds
+            for layer_logits, layer_boxes in zip(logits, boxes, strict=True)
+            for i, truth in enumerate(truths)
+        ]
+        queries = [one.nonzero().flatten() for one in found]
+        pairs = zip(found, queries, strict=True)
+        return [torch.cat(queries), torch.cat([one[chosen] - 1 for one, chosen in pairs])]
+
+    return step
+
+
 def cases(is_quick: bool) -> list[Case]:
+    batches, queries = ((2,), (100,)) if is_quick else ((2, 8, 16, 32), (100, 300))
     return [
-        Case(f"{batch} images", {"batch": batch}, tolerance=0.0)
-        for batch in ((2,) if is_quick else (2, 8, 16))
+        Case(
+            f"{batch} images, {num} queries, {kind}",
+            dict(batch=batch, queries=num, objects=MAX_OBJECTS[kind]),
+            tolerance=0.0,
+        )
+        for kind, num, batch in product(MAX_OBJECTS, queries, batches)
     ]
 
 
 BENCHMARK = Benchmark(
-    f"Matching of {NUM_LAYERS} layers x {NUM_QUERIES} queries x 1 to {MAX_OBJECTS} objects",
+    f"Matching of {NUM_LAYERS} layers, 1 to {MAX_OBJECTS['COCO']} (COCO) or to "
+    f"{MAX_OBJECTS['dense']} (dense) objects an image",
     cases,
-    {"vitdet": vitdet_matcher, "transformers": transformers_matcher},
+    {"vitdet": vitdet_matcher, "transformers": transformers_matcher, "mmdet": mmdet_matcher},
 )

@@ -8,7 +8,7 @@ import pytest
 import torch
 from mmdet.apis import inference_detector, init_detector
 from mmdet.structures import DetDataSample
-from mmengine.structures import PixelData
+from mmengine.structures import InstanceData, PixelData
 from PIL import Image
 
 import vitdet
@@ -199,6 +199,22 @@ def test_maps_of_pixels_come_along():
     assert prediction.masks is None
     with pytest.raises(UserError, match=r"give it to draw\(\)"):
         prediction.draw()
+
+
+def test_the_best_score_comes_first():
+    sample = DetDataSample(metainfo={"ori_shape": (2, 3)})
+    masks = torch.zeros(3, 2, 3, dtype=torch.bool)
+    masks[1] = True
+    sample.pred_instances = InstanceData(
+        bboxes=torch.arange(12.0).view(3, 4),
+        scores=torch.tensor([0.2, 0.9, 0.2]),
+        labels=torch.tensor([5, 6, 7]),
+        masks=masks,
+    )
+    prediction = to_prediction(sample, list("abcdefgh"))
+    assert prediction.labels.tolist() == [6, 5, 7]
+    assert prediction.boxes[:, 0].tolist() == [4, 0, 8]
+    assert prediction.masks.any((1, 2)).tolist() == [True, False, False]
 
 
 class TestMistakes:

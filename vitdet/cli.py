@@ -26,7 +26,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     commands = parser.add_subparsers(
         dest="command",
         required=True,
-        metavar="train|test|predict|inspect|check-data|convert-data|zoo",
+        metavar="train|test|predict|inspect|publish|check-data|convert-data|zoo",
     )
     _add_train(commands)
     _add_test(commands)
@@ -34,6 +34,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     _add_check_data(commands)
     _add_inspect(commands)
     _add_convert_data(commands)
+    _add_publish(commands)
     _add_zoo(commands)
     arguments = parser.parse_args(argv)
     if isinstance(sys.stdout, io.TextIOWrapper):  # a name in a label file may be no text of any
@@ -172,6 +173,19 @@ def _add_inspect(commands: Any) -> None:
     parser.set_defaults(run=_inspect)
 
 
+def _add_publish(commands: Any) -> None:
+    parser = commands.add_parser(
+        "publish",
+        help="write a trained model as files to hand on",
+        description="Write weights, config and class names of a checkpoint without all that only "
+        "its training needs, a json file and a model card.",
+    )
+    parser.add_argument("checkpoint", help="checkpoint file, such as a run's best.pth")
+    parser.add_argument("--out", default="published", metavar="DIR", help="folder to write to")
+    parser.add_argument("--format", choices=("safetensors", "pth"), default="safetensors")
+    parser.set_defaults(run=_publish)
+
+
 def _add_convert_data(commands: Any) -> None:
     parser = commands.add_parser(
         "convert-data",
@@ -234,6 +248,11 @@ def _add_config_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_run_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--compile",
+        action="store_true",
+        help="compile the model's blocks: a slow start, then a faster run on a GPU",
+    )
     parser.add_argument("--device", help="cpu, cuda or mps (default: the best there is)")
     parser.add_argument(
         "--launcher",
@@ -267,6 +286,7 @@ def _train(arguments: argparse.Namespace) -> None:
         accumulate=arguments.accumulate,
         ema=arguments.ema,
         log=arguments.log,
+        compile=arguments.compile,
         device=arguments.device,
         launcher=arguments.launcher,
     )
@@ -289,6 +309,7 @@ def _test(arguments: argparse.Namespace) -> None:
         out=arguments.out,
         show_dir=arguments.show_dir,
         tta=arguments.tta_scales or arguments.tta,
+        compile=arguments.compile,
         device=arguments.device,
         launcher=arguments.launcher,
     )
@@ -334,6 +355,13 @@ def _convert_data(arguments: argparse.Namespace) -> None:
     from vitdet.datasets.formats.convert import convert
 
     convert(arguments.source, arguments.target, copy_images=arguments.copy_images)
+
+
+def _publish(arguments: argparse.Namespace) -> None:
+    from vitdet.checkpoints.publishing import publish
+
+    file = publish(arguments.checkpoint, arguments.out, file_format=arguments.format)
+    sys.stdout.write(f"{file}, with its .json and .md\n")
 
 
 def _zoo_list(arguments: argparse.Namespace) -> None:

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Prediction:
-    """What was found in one image, best score first as the model orders it.
+    """What was found in one image, best score first.
 
     Attributes:
         boxes: (N, 4) xyxy in pixels of the original image.
@@ -289,6 +289,8 @@ def to_prediction(
     if "pred_scores" in sample:
         return _classes_as_boxes(sample, class_names, source=source)
     found = sample.get("pred_instances")
+    if found is not None and (found.scores.diff() > 0).any():  # Mask2Former's are in any order
+        found = found[found.scores.argsort(descending=True, stable=True)]
     masks = None if found is None else found.get("masks")
     semantic = sample.get("pred_sem_seg")
     panoptic = sample.get("pred_panoptic_seg")
@@ -298,7 +300,7 @@ def to_prediction(
         labels=np.zeros(0, np.int64) if found is None else _numpy(found.labels),
         class_names=tuple(class_names),
         image_size=(height, width),
-        masks=None if masks is None else _numpy(masks).astype(bool),
+        masks=None if masks is None else _numpy(masks).astype(bool, copy=False),
         # mmseg names the map `data`, mmdet `sem_seg`; both are (1, H, W).
         semantic=None if semantic is None else _numpy(next(iter(semantic.values())))[0],
         panoptic=None if panoptic is None else _numpy(panoptic.sem_seg)[0],

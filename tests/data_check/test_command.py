@@ -1,6 +1,7 @@
 """`vitdet check-data` as a user meets it."""
 
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -131,9 +132,22 @@ def test_label_files_are_counted_and_drawn(labelled: Path, tmp_path: Path, capsy
     assert html.count("data:image/jpeg;base64,") == 2 and "25.00%" in html
 
 
-def test_a_fault_of_label_files_is_one_line(labelled: Path, capsys) -> None:
+def test_every_fault_of_label_files_is_listed(labelled: Path, tmp_path: Path, capsys) -> None:
     (labelled / "classes.txt").write_text("sky\nroad\n")
-    assert code_of(labelled) == 2
-    told = capsys.readouterr().err
-    assert "a.png has the value 2, which is no class" in told and told.count("\n") == 1
+    for name in "bcd":
+        for folder in ("train", "trainannot"):
+            shutil.copy(labelled / folder / "a.png", labelled / folder / f"{name}.png")
+    (labelled / "train" / "b.png").write_bytes(b"no image")
+    Image.new("L", (30, 20)).save(labelled / "trainannot" / "c.png")
+    assert code_of(labelled, "--html", tmp_path / "page.html") == 1
+    out = capsys.readouterr().out
+    assert "errors (4)" in out  # two files, and the value 2 in both splits
+    assert re.search(r"image \S+train/b\.png is damaged", out)
+    assert "trainannot/c.png is 30x20, its image" in out
+    assert "valannot/a.png has the value 2, which is no class" in out
+    assert "1 of 1 images of val are in train too (val/a.png)" in out
+
+
+def test_label_files_are_not_mended(labelled: Path, capsys) -> None:
     assert code_of(labelled, "--fix", labelled.parent / "mended") == 2
+    assert capsys.readouterr().err.count("\n") == 1

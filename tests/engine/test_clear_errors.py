@@ -95,3 +95,17 @@ def test_a_worker_that_the_system_ended() -> None:
     with pytest.raises(UserError, match="take fewer") as caught, clear_errors(CONFIG, "train"):
         raise RuntimeError(text)
     assert "train_dataloader.num_workers=4" in str(caught.value)
+
+
+def test_images_that_are_too_small_for_the_proposals() -> None:
+    config = CONFIG.copy()
+    config.model.num_queries = 900
+    message = r"model\.num_queries=900\): take larger images"
+    with pytest.raises(UserError, match=message), clear_errors(config, "train"):
+        torch.rand(20).topk(900)
+
+
+def test_a_compiler_that_is_missing() -> None:
+    error = RuntimeError("No working C++ compiler found in torch._inductor.config.cpp.cxx: g++")
+    with pytest.raises(UserError, match="--compile needs a C"), clear_errors(CONFIG, "train"):
+        raise error

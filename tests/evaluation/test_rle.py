@@ -3,6 +3,7 @@ import pytest
 import torch
 from pycocotools import mask as coco_mask
 
+from vitdet.evaluation import rle
 from vitdet.evaluation.rle import decode_masks, encode_masks, segmentation_to_rle
 
 
@@ -20,6 +21,27 @@ def test_encoding_is_that_of_pycocotools_mask_by_mask(shape, kind):
     assert [code["counts"].encode() for code in codes] == [code["counts"] for code in expected]
     assert all(code["size"] == list(shape[1:]) for code in codes)
     np.testing.assert_array_equal(decode_masks(codes, *shape[1:]), masks)
+
+
+def test_masks_of_any_extent() -> None:
+    """Whole columns, whole rows, one pixel, the last pixel, everything, nothing."""
+    masks = np.zeros((9, 6, 5), dtype=bool)
+    masks[0, :, 1:4] = masks[1, 2] = masks[2, 3, 2] = masks[3, -1, -1] = masks[4] = True
+    masks[6, :, 0] = masks[6, ::2, 1] = masks[6, :, 2] = masks[7, 0, 0] = True
+    masks[8, 1:3, 1:3] = masks[8, 5, 4] = True
+    expected = coco_mask.encode(np.asfortranarray(masks.transpose(1, 2, 0).astype(np.uint8)))
+    codes = encode_masks(masks)
+    assert [code["counts"].encode() for code in codes] == [code["counts"] for code in expected]
+
+
+def test_masks_on_another_device_are_copied_as_crops() -> None:
+    masks = torch.rand(5, 20, 30, generator=torch.Generator().manual_seed(0)) > 0.9
+    masks[1] = False
+    crops = list(rle.crops_on_device(masks))
+    for mask, (crop, y, x) in zip(masks.numpy(), crops, strict=True):
+        whole = np.zeros_like(mask)
+        whole[y : y + crop.shape[0], x : x + crop.shape[1]] = crop
+        np.testing.assert_array_equal(whole, mask)
 
 
 def test_every_form_of_coco_segmentation():

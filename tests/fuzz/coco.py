@@ -111,6 +111,7 @@ HOSTILE: list[Hostile] = [
     changed(images__width=10**400), changed(images__width=10**9, images__height=10**9),
     changed(categories__name="x" * 1_000_000), changed(categories__id=10**400),
     changed(categories__name={"a": 1}), changed(categories__id=float("nan")),
+    changed(categories__supercategory=[1]), changed(categories__supercategory={"a": 1}),
     _many(50_000),
     *disturbed(lambda folder: write_files(folder, {"train.json": _SOUND})),
 ]  # fmt: skip

@@ -81,7 +81,8 @@ def _near_number(places: list[Place], rng: random.Random, values: Sequence[Any])
     numbers = [(n, k) for n, k in places if type(n[k]) in (int, float)]
     if numbers:
         node, key = rng.choice(numbers)
-        node[key] = rng.choice((-node[key], node[key] * 1e9, node[key] + 0.5, node[key] - 1, 0))
+        value = node[key] if abs(node[key]) < 1e300 else 1e300
+        node[key] = rng.choice((-value, value * 10**9, value + 0.5, value - 1, 0))
 
 
 _TREE_CHANGES = (

@@ -239,7 +239,7 @@ class PVTStage(nn.Module):
         x = x + embedding.permute(0, 2, 3, 1).to(x.dtype)
         if self.cls_token is not None:
             class_token = (self.cls_token + self.cls_pos_embed).to(x.dtype)
-            x = torch.cat([class_token.expand(len(x), -1, -1), x.flatten(1, 2)], dim=1)
+            x = torch.cat([class_token.expand(x.shape[0], -1, -1), x.flatten(1, 2)], dim=1)
         for block in self.blocks:
             x = run_block(block, x, with_checkpoint=self.with_checkpoint)
         if self.cls_token is not None:

@@ -34,8 +34,11 @@ def load_checkpoint_file(path: str | Path, map_location: Any = "cpu") -> dict:
     if not os.path.isfile(path):
         raise UserError(f"{path}: no such checkpoint file; check the path")
     if path.suffix in _READERS:
-        tensors = _READERS[path.suffix](path)
-        return {name: tensor.to(map_location or "cpu") for name, tensor in tensors.items()}
+        content = _READERS[path.suffix](path)
+        is_published = isinstance(content.get("state_dict"), dict)
+        state = content["state_dict"] if is_published else content
+        state = {name: tensor.to(map_location or "cpu") for name, tensor in state.items()}
+        return {**content, "state_dict": state} if is_published else state
     checkpoint = _unpickle(path, map_location or "cpu")
     if not isinstance(checkpoint, dict):
         kind = type(checkpoint).__name__

@@ -1,4 +1,4 @@
-"""Reads `.safetensors` files, the layout in which transformers and timm publish weights.
+"""Reads and writes `.safetensors`, the layout in which transformers and timm publish weights.
 
 Breaks: mmengine reads pickles only, and the `safetensors` package is not among its dependencies.
 The format is a length, a json table and raw bytes, so one small reader serves every door.
@@ -34,8 +34,13 @@ _MAX_HEADER_BYTES = 16 << 20  # hundreds of times a large model's; as objects it
 _MAX_SIDE = 1 << 48
 
 
-def read_safetensors(path: Path) -> "dict[str, Tensor]":
+_META = "vitdet"  # entry of the file's own metadata, which is text: what belongs to the weights
+
+
+def read_safetensors(path: Path) -> dict:
     """Return every tensor of the file by name, on the CPU.
+
+    Of a file that `write_safetensors` gave more, `{"state_dict": ..., "meta": ...}`.
 
     Raises:
         UserError: the file is truncated, or is no safetensors file.
@@ -47,12 +52,15 @@ def read_safetensors(path: Path) -> "dict[str, Tensor]":
             if data_bytes < 0 or header_bytes > _MAX_HEADER_BYTES:
                 raise ValueError(f"its header claims {header_bytes} bytes")
             table = json.loads(file.read(header_bytes))
-            table.pop("__metadata__", None)
+            metadata = table.pop("__metadata__", None) or {}
             _check_apart(table, data_bytes)
-            return {
+            tensors = {
                 name: _read_tensor(file, 8 + header_bytes, data_bytes, **entry)
                 for name, entry in table.items()
             }
+            if _META not in metadata:
+                return tensors
+            return {"state_dict": tensors, "meta": dict(json.loads(metadata[_META]))}
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror})") from error
     except (struct.error, ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
@@ -60,6 +68,30 @@ def read_safetensors(path: Path) -> "dict[str, Tensor]":
             f"{path}: truncated, or not a safetensors file ({str(error)[:200]}); "
             "delete it, then download or copy it again"
         ) from error
+
+
+def write_safetensors(tensors: "dict[str, Tensor]", path: Path, *, meta: dict) -> None:
+    """Write tensors and, as json, what belongs to them. Raises OSError as any writing."""
+    names = {dtype: code for code, dtype in _DTYPES.items()}
+    table: dict[str, object] = {"__metadata__": {"format": "pt", _META: json.dumps(meta)}}
+    end = 0
+    for name, tensor in tensors.items():
+        begin, end = end, end + tensor.numel() * tensor.element_size()
+        code = names[str(tensor.dtype).removeprefix("torch.")]
+        table[name] = {"dtype": code, "shape": list(tensor.shape), "data_offsets": [begin, end]}
+    header = json.dumps(table).encode()
+    header += b" " * (-len(header) % 8)  # so that tensors begin at multiples of 8 bytes
+    with path.open("wb") as file:
+        file.write(struct.pack("<Q", len(header)) + header)
+        for tensor in tensors.values():
+            file.write(_bytes(tensor))
+
+
+def _bytes(tensor: "Tensor") -> bytes:
+    import torch
+
+    flat = tensor.detach().cpu().contiguous().flatten()
+    return flat.view(torch.uint8).numpy().tobytes() if flat.numel() else b""
 
 
 def _check_apart(table: dict, data_bytes: int) -> None:

@@ -27,8 +27,7 @@ def check_data(
         page: HTML file to write.
         with_images: open the images too; else only their names are looked up.
 
-    Raises UserError if nothing can be read, or nothing written where it was asked for; for label
-    PNGs also at the first fault, which has to be mended by hand.
+    Raises UserError if nothing can be read, or nothing written where it was asked for.
     """
     try:
         folder = read_folder(data)
@@ -37,8 +36,7 @@ def check_data(
 
         if not holds_label_files(data):
             raise
-        _check_label_files(data, mended=mended, page=page)
-        return False
+        return _check_label_files(data, mended=mended, page=page)
     if mended is not None:
         refuse_target(folder, mended)  # before the images are read, which may take long
     check = DataCheck(folder, reading="pixels" if with_images else "names")
@@ -57,7 +55,7 @@ def check_data(
 
 def _check_label_files(
     data: str | Path, *, mended: str | Path | None, page: str | Path | None
-) -> None:
+) -> bool:
     from vitdet.data_check.label_files import LabelFilesCheck
 
     if mended is not None:
@@ -67,3 +65,4 @@ def _check_label_files(
     if page is not None:
         save_page(check.root, check.parts(), page)
         sys.stdout.write(f"page: {page}\n")
+    return bool(check.faults)

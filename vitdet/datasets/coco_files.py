@@ -129,11 +129,13 @@ def class_ids(
         )
     ids = {c["name"]: c["id"] for c in sorted(categories, key=lambda category: category["id"])}
     if classes is None:
-        parents = {
-            c.get("supercategory") for c in categories if c.get("supercategory") != c["name"]
-        }
+        # Nothing has checked these values yet: they need not be hashable.
+        above = [(c.get("supercategory"), c["name"]) for c in categories]
+        parents = {parent for parent, name in above if isinstance(parent, str) and parent != name}
         roots = {c["id"] for c in categories if c["name"] in parents}
-        roots -= {ann["category_id"] for ann in content["annotations"]} if roots else set()
+        if roots:
+            used = (ann["category_id"] for ann in content["annotations"])
+            roots -= {category_id for category_id in used if isinstance(category_id, int)}
         return {name: category_id for name, category_id in ids.items() if category_id not in roots}
     unknown = [name for name in classes if name not in ids]
     if unknown:

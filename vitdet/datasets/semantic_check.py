@@ -54,13 +54,30 @@ def count_values(
     colours: Mapping[Colour, int] | None = None,
     max_files: int = MAX_FILES,
 ) -> LabelCounts:
+    """What `read_pairs` counts, where no file has a fault.
+
+    Raises UserError for the first file that has one.
+    """
+    counts, faults = read_pairs(pairs, colours=colours, max_files=max_files)
+    if faults:
+        more = f" ({len(faults) - 1} more files have faults)" if len(faults) > 1 else ""
+        raise UserError(faults[0] + more)
+    return counts
+
+
+def read_pairs(
+    pairs: Sequence[tuple[str | Path, str | Path]],
+    *,
+    colours: Mapping[Colour, int] | None = None,
+    max_files: int = MAX_FILES,
+) -> tuple[LabelCounts, list[str]]:
     """Read pairs of image and label file, on all cores, and count the pixels of each value.
 
     Of more than `max_files` pairs a sample is read, always the same. Images are decoded too, as
     coarsely as their format permits, so that damaged ones are found.
 
-    Raises UserError for the first file that is missing, damaged, of another size than its image, or
-    no label file (see `read_values`).
+    Returns the counts of the pairs without faults, and a line for each other one: a file is
+    missing, damaged, of another size than its image, or no label file (see `read_values`).
     """
     chosen = [(str(image), str(labels)) for image, labels in pairs]
     if len(chosen) > max_files:
@@ -68,10 +85,13 @@ def count_values(
     count = partial(_count_file, dict(colours or {}))
     results = map_on_all_cores(count, chosen, title="reading label files")
     faults = [result for result in results if isinstance(result, str)]
-    if faults:
-        more = f" ({len(faults) - 1} more files have faults)" if len(faults) > 1 else ""
-        raise UserError(faults[0] + more)
-    return LabelCounts(tuple(labels for _, labels in chosen), np.stack(results), len(pairs))
+    read = [
+        (labels, result)
+        for (_, labels), result in zip(chosen, results, strict=True)
+        if not isinstance(result, str)
+    ]
+    pixels = np.stack([result for _, result in read]) if read else np.zeros((0, 256), np.int64)
+    return LabelCounts(tuple(labels for labels, _ in read), pixels, len(pairs)), faults
 
 
 def _count_file(colours: dict[Colour, int], pair: tuple[str, str]) -> np.ndarray | str:

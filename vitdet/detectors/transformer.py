@@ -98,7 +98,7 @@ class DetrTransformer(nn.Module):
         Returns:
             The queries after each layer, normalized, (num_layers, B, Q, C).
         """
-        query_positions = query_positions.to(memory.dtype).expand(len(memory), -1, -1)
+        query_positions = query_positions.to(memory.dtype).expand(memory.shape[0], -1, -1)
         queries = torch.zeros_like(query_positions)
         keys = memory + positions  # the same for all layers
         states = []

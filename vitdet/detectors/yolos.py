@@ -153,7 +153,7 @@ class YOLOS(SetPredictor):
         The tokens are those of the backbone, and after them the detection tokens.
         """
         x, grid = self.backbone.embed(images)
-        tokens = (self.det_token + self.det_pos_embed).to(x.dtype).expand(len(x), -1, -1)
+        tokens = (self.det_token + self.det_pos_embed).to(x.dtype).expand(x.shape[0], -1, -1)
         return torch.cat([x, tokens], 1), grid
 
     def mid_positions(self, grid: tuple[int, int]) -> Tensor | None:

@@ -18,6 +18,8 @@ _MEMORY_SIGNS = (
     "CUBLAS_STATUS_ALLOC_FAILED",
     "CUDNN_STATUS_ALLOC_FAILED",
 )
+_NO_COMPILER = "No working C++ compiler found"
+_TOO_FEW_PLACES = "selected index k out of range"
 _WORKER_SIGNS = ("DataLoader worker (pid", "insufficient shared memory")
 _OF_WORKER = re.compile(r"Caught \w+ in DataLoader worker process")
 
@@ -37,8 +39,19 @@ def clear_errors(config: Mapping[str, Any], part: str) -> Iterator[None]:
         raise UserError(_last_message(str(error))) from error
     except (RuntimeError, MemoryError) as error:  # torch.OutOfMemoryError is a RuntimeError
         text = str(error)
+        if _NO_COMPILER in text:
+            raise UserError(
+                "--compile needs a C++ compiler, such as g++, and there is none (CXX names "
+                "another): install one, or leave --compile out"
+            ) from error
         if isinstance(error, MemoryError | torch.OutOfMemoryError) or _has(text, _MEMORY_SIGNS):
             raise UserError(_out_of_memory(text, config, part)) from error
+        if _TOO_FEW_PLACES in text and "num_queries" in (config.get("model") or {}):
+            raise UserError(
+                f"an image's maps have fewer places than the model takes proposals from them "
+                f"(model.num_queries={config['model']['num_queries']}): take larger images (the "
+                "scale in the pipeline), or fewer queries"
+            ) from error
         if _has(text, _WORKER_SIGNS):
             raise UserError(
                 f"a process of the data loader has ended ({_first_line(text)}), most likely as "

@@ -41,6 +41,7 @@ def train(
     accumulate: int = 1,
     ema: bool = False,
     log: Sequence[str] = (),
+    compile: bool = False,
     device: str | None = None,
     launcher: str = "none",
 ) -> Path:
@@ -51,7 +52,7 @@ def train(
     SIGUSR1 end the run after a step, with last.pth saved and a line on how to go on. `auto_batch`
     sets the images of a step to what fits the memory, `accumulate` how many of them make an
     update. `ema` averages the weights; `log` names backends besides the files of the run:
-    tensorboard, wandb, mlflow.
+    tensorboard, wandb, mlflow. `compile` compiles the model's blocks.
 
     Raises:
         UserError: see `choose_work_dir`, `newest_checkpoint`, `use_device`, `set_batch_size`,
@@ -72,7 +73,7 @@ def train(
         config.auto_scale_lr["enable"] = True
     if amp:
         use_amp(config, device)
-    _add_to_recipe(config, accumulate=accumulate, ema=ema, log=log)
+    _add_to_recipe(config, accumulate=accumulate, ema=ema, log=log, compile=compile)
     if auto_batch:
         if launcher != "none":
             raise UserError(
@@ -116,6 +117,7 @@ def test(
     out: str | Path | None = None,
     show_dir: str | Path | None = None,
     tta: bool | Sequence[float] = False,
+    compile: bool = False,
     device: str | None = None,
     launcher: str = "none",
 ) -> dict[str, float]:
@@ -124,7 +126,8 @@ def test(
     `out` is where predictions are written in COCO's result format: `results.json` stands for
     `results.bbox.json` and `results.segm.json`, or for `results.panoptic.json`. `show_dir`
     receives one picture per image. `tta` merges what is found in scaled and flipped views of each
-    image; a list gives the scales. `report.html` in `work_dir` shows scores and mistakes.
+    image; a list gives the scales. `compile` compiles the model's blocks. `report.html` in
+    `work_dir` shows scores and mistakes.
 
     Raises:
         UserError: the checkpoint is missing, unsafe, broken or of another model; see `use_tta`.
@@ -141,6 +144,7 @@ def test(
             evaluator["outfile_prefix"] = str(Path(out).with_suffix(""))
     if tta:
         use_tta(config, None if tta is True else tta)
+    _set_compile(config, compile)
     runner = _build_runner(config, folder, device, launcher)
     if show_dir is not None:
         runner.register_hook(DrawPredictions(show_dir))
@@ -241,12 +245,21 @@ def use_amp(config: Config, device: str) -> None:
     wrapper["dtype"] = "bfloat16" if has_bf16 else "float16"
 
 
-def _add_to_recipe(config: Config, *, accumulate: int, ema: bool, log: Sequence[str]) -> None:
+def _add_to_recipe(
+    config: Config, *, accumulate: int, ema: bool, log: Sequence[str], compile: bool
+) -> None:
     """Apply what goes with any recipe, in place."""
+    _set_compile(config, compile)
     accumulate_gradients(config, accumulate)
     log_to(config, log)
     if ema:
         use_ema(config)
+
+
+def _set_compile(config: Config, compile: bool) -> None:
+    """Let the runner compile, in place; options of the config's own stay."""
+    if compile:
+        config["compile"] = config.get("compile") or True
 
 
 def _prepares_differently(config: Config) -> bool:

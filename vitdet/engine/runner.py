@@ -9,6 +9,7 @@ import torch
 from mmengine.device import get_device
 from mmengine.hooks import Hook
 from mmengine.model import BaseTTAModel, is_model_wrapper, revert_sync_batchnorm
+from mmengine.optim import OptimWrapper
 from mmengine.registry import LOOPS, RUNNERS
 from mmengine.runner import BaseLoop, EpochBasedTrainLoop, IterBasedTrainLoop
 from mmengine.runner import Runner as MMEngineRunner
@@ -22,8 +23,10 @@ from vitdet.checkpoints.report import LoadReport, first_names
 from vitdet.engine.bad_steps import SkipBadSteps
 from vitdet.engine.checkpoint_hook import SaveCheckpoints
 from vitdet.engine.clear_errors import clear_errors
+from vitdet.engine.compile_blocks import compile_blocks
 from vitdet.engine.console import keep_console_readable
 from vitdet.engine.ema import check_resumed
+from vitdet.engine.fused_optimizer import check_groups, fused_optimizer, merge_groups
 from vitdet.engine.metrics_file import WriteMetrics
 from vitdet.engine.progress import ProgressHook
 from vitdet.engine.resumable_batches import ResumableBatches
@@ -46,6 +49,7 @@ class Runner(MMEngineRunner):
         self.progress = ProgressHook()
         self.stop_signals = StopSignals()
         self._resumed: dict[str, Any] | None = None
+        self._has_compiled = False
         super().__init__(*args, **kwargs)
 
     # mmengine keeps one logger and one visualizer of each name: with its names, a second run in a
@@ -79,6 +83,16 @@ class Runner(MMEngineRunner):
             self._train_dataloader = _resumable_loader(self._train_dataloader, self.seed)
         return super().build_train_loop(loop)
 
+    def build_optim_wrapper(self, optim_wrapper: OptimWrapper | dict) -> OptimWrapper:
+        """As mmengine's; the optimizer is fused where it can be, its groups are few."""
+        if not isinstance(optim_wrapper, dict):
+            return super().build_optim_wrapper(optim_wrapper)
+        scope = self.cfg.get("default_scope") or "mmengine"
+        wrapper = super().build_optim_wrapper(fused_optimizer(optim_wrapper, scope))
+        if isinstance(wrapper, OptimWrapper):
+            merge_groups(wrapper.optimizer)
+        return wrapper
+
     def set_randomness(
         self, seed: int | None, diff_rank_seed: bool = False, deterministic: bool = False
     ) -> None:
@@ -92,6 +106,15 @@ class Runner(MMEngineRunner):
         if self.distributed and get_device() == "cpu" and not is_model_wrapper(model):
             model = revert_sync_batchnorm(model)
         return super().wrap_model(model_wrapper_cfg, model)
+
+    def _maybe_compile(self, target: str) -> None:
+        """Where mmengine would compile the whole model, its blocks are (`compile` in a config)."""
+        options = self.cfg.get("compile")
+        if options is None or options is False or self._has_compiled:
+            return
+        self._has_compiled = True
+        num_blocks = compile_blocks(self.model, {} if options is True else options)
+        self.logger.info(f"{num_blocks} blocks are compiled when they are first used: wait a while")
 
     def register_default_hooks(self, hooks: dict[str, Hook | dict | None] | None = None) -> None:
         ours = dict(
@@ -118,6 +141,8 @@ class Runner(MMEngineRunner):
         self._resumed = None
         if self._resume:
             check_resumed(checkpoint, self.hooks)
+            if isinstance(self.optim_wrapper, OptimWrapper):
+                check_groups(checkpoint, self.optim_wrapper.optimizer)
         self.call_hook("after_load_checkpoint", checkpoint=checkpoint)
         model = self.model.module if is_model_wrapper(self.model) else self.model
         model = model.module if isinstance(model, BaseTTAModel) else model

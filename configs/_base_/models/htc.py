@@ -13,7 +13,7 @@ with read_base():
 
 from mmdet.models.detectors import HybridTaskCascade
 from mmdet.models.roi_heads import HybridTaskCascadeRoIHead
-from mmdet.models.roi_heads.mask_heads import HTCMaskHead
+from vitdet.detectors import HTCMaskHead
 
 model.update(type=HybridTaskCascade)
 model["roi_head"].update(type=HybridTaskCascadeRoIHead, interleaved=True, mask_info_flow=True)

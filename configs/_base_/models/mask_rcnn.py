@@ -11,7 +11,7 @@ from mmdet.models.losses import CrossEntropyLoss, L1Loss
 from mmdet.models.necks import FPN
 from mmdet.models.roi_heads import StandardRoIHead
 from mmdet.models.roi_heads.bbox_heads import Shared2FCBBoxHead
-from mmdet.models.roi_heads.mask_heads import FCNMaskHead
+from vitdet.detectors import FCNMaskHead
 from mmdet.models.roi_heads.roi_extractors import SingleRoIExtractor
 from mmdet.models.task_modules.assigners import MaxIoUAssigner
 from mmdet.models.task_modules.coders import DeltaXYWHBBoxCoder

@@ -1,0 +1,65 @@
+"""mmdet's mask heads with masks pasted box by box, on whatever device."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from mmdet.models.roi_heads.mask_heads import FCNMaskHead as MMFCNMaskHead
+from mmdet.models.roi_heads.mask_heads import HTCMaskHead as MMHTCMaskHead
+from torch import Tensor
+
+from vitdet.layers.mask_pasting import paste_masks
+from vitdet.registry import MODELS
+
+
+class _PastesMasks:
+    """Overrides how a mask head of mmdet brings its masks into the image."""
+
+    def _predict_by_feat_single(
+        self,
+        mask_preds: Tensor,
+        bboxes: Tensor,
+        labels: Tensor,
+        img_meta: Mapping[str, Any],
+        rcnn_test_cfg: Mapping[str, Any],
+        rescale: bool = False,
+        activate_map: bool = False,
+    ) -> Tensor:
+        """Paste the masks of one image.
+
+        Args:
+            mask_preds: (N, num_classes, h, w) logits; with `activate_map` probabilities.
+            bboxes: (N, 4) xyxy pixels of the model's input; brought to the original image in place
+                if `rescale`, as mmdet's caller expects it.
+            labels: (N,).
+
+        Returns:
+            (N, H, W) bool.
+        """
+        threshold = rcnn_test_cfg["mask_thr_binary"]
+        if threshold <= 0:  # mmdet returns probabilities then
+            return super()._predict_by_feat_single(
+                mask_preds, bboxes, labels, img_meta, rcnn_test_cfg, rescale, activate_map
+            )
+        probabilities = bboxes.new_tensor(mask_preds) if activate_map else mask_preds
+        chosen = 0 if self.class_agnostic else labels
+        probabilities = probabilities[torch.arange(len(labels), device=labels.device), chosen]
+        if not activate_map:
+            probabilities = probabilities.sigmoid()
+        height, width = img_meta["ori_shape"][:2]
+        scale_x, scale_y = img_meta["scale_factor"]
+        if rescale:
+            bboxes /= bboxes.new_tensor([scale_x, scale_y, scale_x, scale_y])
+        else:
+            height, width = round(height * scale_y), round(width * scale_x)
+        return paste_masks(probabilities, bboxes, (height, width), threshold=threshold)
+
+
+@MODELS.register_module()
+class FCNMaskHead(_PastesMasks, MMFCNMaskHead):
+    """The mask head of Mask R-CNN and Cascade Mask R-CNN; parameters as mmdet's."""
+
+
+@MODELS.register_module()
+class HTCMaskHead(_PastesMasks, MMHTCMaskHead):
+    """The mask head of HTC; parameters as mmdet's."""
