@@ -67,13 +67,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--images", type=int, nargs="+", default=[30_000, 118_000])
     arguments = parser.parse_args()
-    result = {"machine": harness.machine(torch.device("cpu")), "cases": {}}
+    result = {"machine": harness.machine(torch.device("cpu"))}
     for num_images in arguments.images:
         with tempfile.TemporaryDirectory() as place:
             few, many = Path(place) / "few", Path(place) / "many"
             write_splits(few, *FEW)
             write_splits(many, num_images, OBJECTS * num_images)
-            result["cases"][f"{num_images} images"] = compared(few / "train", many / "train")
+            result[f"{num_images} images"] = compared(few / "train", many / "train")
     print(json.dumps(result, indent=1))
     if max(arguments.images) >= 118_000:
         RESULT.write_text(json.dumps(result, indent=1) + "\n")
@@ -81,16 +81,17 @@ def main() -> None:
 
 def compared(few: Path, many: Path) -> dict[str, Any]:
     """What the large set takes more than the small one, in MiB, by either library."""
-    figures = {name: (load(name, few), load(name, many)) for name in LIBRARIES}
-    found = {(full["images"], full["instances"]) for _, full in figures.values()}
+    loads = {name: (load(name, few), load(name, many)) for name in LIBRARIES}
+    found = {(full["images"], full["instances"]) for _, full in loads.values()}
     assert len(found) == 1, f"the libraries load different data: {found}"
     grown = {
         name: {key: round(full["mib"][key] - base["mib"][key], 1) for key in full["mib"]}
-        for name, (base, full) in figures.items()
+        for name, (base, full) in loads.items()
     }
-    ratios = {key: round(grown["vitdet"][key] / grown["mmdet"][key], 3) for key in grown["mmdet"]}
+    figures = {f"{name}, {key}": value for name in LIBRARIES for key, value in grown[name].items()}
+    ours, theirs = (grown[name]["with 4 workers"] for name in LIBRARIES)
     json_mib = (many / "annotations.json").stat().st_size / MEBIBYTE
-    return {"json_mib": round(json_mib), "grown_mib": grown, "ratio": ratios}
+    return {"annotation file": round(json_mib), **figures, "ratio": round(ours / theirs, 3)}
 
 
 def load(library: str, folder: Path) -> dict[str, Any]:
