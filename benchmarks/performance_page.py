@@ -119,8 +119,8 @@ SECTIONS = (
         "python benchmarks/run.py data_loading",
         "3 times the images of mmdet with boxes only, 2 times with masks and in large-scale jitter",
         ("data_loading",),
-        note="Images, boxes and masks are mmdet's, bit for bit. With boxes only, most of the time is "
-        "OpenCV's, which decodes and scales for both: a third of it is less than decoding alone.",
+        note="Images, boxes and masks are mmdet's, bit for bit. With boxes only, most of the time "
+        "is OpenCV's, which decodes and scales for both: a third of it is less than decoding.",
     ),
     Section(
         "B10: memory of a COCO data set with four workers, MiB",
