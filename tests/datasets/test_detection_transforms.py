@@ -8,7 +8,6 @@ import cv2
 import numpy as np
 import pytest
 from mmcv.transforms import Compose
-from mmdet.structures.mask import BitmapMasks, PolygonMasks
 from mmengine.registry import DefaultScope
 
 from vitdet.datasets import CocoDataset
@@ -98,10 +97,6 @@ def samples(data: CocoDataset, steps: list[dict], *, ours: bool) -> list[dict[st
     return found
 
 
-def whole(masks: BitmapMasks | PolygonMasks) -> np.ndarray:
-    return masks.to_ndarray()
-
-
 def assert_same_objects(ours: dict[str, Any], theirs: dict[str, Any]) -> None:
     for part in ("gt_instances", "ignored_instances"):
         mine, other = getattr(ours["data_samples"], part), getattr(theirs["data_samples"], part)
@@ -109,7 +104,7 @@ def assert_same_objects(ours: dict[str, Any], theirs: dict[str, Any]) -> None:
         np.testing.assert_array_equal(mine.bboxes.numpy(), other.bboxes.numpy())
         np.testing.assert_array_equal(mine.labels, other.labels)
         if "masks" in other:
-            np.testing.assert_array_equal(whole(mine.masks), whole(other.masks))
+            np.testing.assert_array_equal(mine.masks.to_ndarray(), other.masks.to_ndarray())
     assert ours["data_samples"].metainfo == theirs["data_samples"].metainfo
 
 

@@ -37,7 +37,7 @@ def choose_workers(config: Config, device: str) -> None:
         share = f" for {processes} training processes" if processes > 1 else ""
         print_log(
             f"{workers} images beside the {'GPU' if has_gpu else 'model on the CPU'}, of {cores} "
-            f"cores{share}; {names} set it",
+            f"cores{share}; to change it: {names}",
             logger="current",
         )
 
