@@ -46,6 +46,7 @@ init_default_scope("mmdet")
 config = load_config("swin_maskrcnn_coco", data=sys.argv[1])
 figures = {"config": pss(), "config, peak": peak()}
 node = config["train_dataloader"]
+node.update(num_workers=0, persistent_workers=False)
 node["dataset"]["pipeline"] = []
 dataset = Runner.build_dataloader(node, seed=0).dataset
 figures |= {"loaded": pss(), "loaded, peak": peak()}

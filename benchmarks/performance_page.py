@@ -101,11 +101,33 @@ SECTIONS = (
         note="transformers' matcher is DETR's: it compares every image with every other's objects.",
     ),
     Section(
+        "B7: COCO's evaluation",
+        "python benchmarks/run.py coco_evaluation",
+        "7 times pycocotools for boxes, 4 times for masks, equal to 1e-9",
+        ("coco_evaluation",),
+        note="From what a model predicts to the twelve numbers, which are equal to the last bit.",
+    ),
+    Section(
         "B8: masks pasted and run-length coded",
         "python benchmarks/run.py masks",
         "10 times mmdet's `_do_paste_mask` and `encode_mask_results`",
         ("masks",),
         note="mmdet pastes box by box on a CPU; `whole image` is its way on a GPU.",
+    ),
+    Section(
+        "B9: photos prepared for a training, 32 of COCO",
+        "python benchmarks/run.py data_loading",
+        "3 times the images of mmdet with boxes only, 2 times with masks and in large-scale jitter",
+        ("data_loading",),
+        note="Images, boxes and masks are mmdet's, bit for bit. With boxes only, most of the time "
+        "is OpenCV's, which decodes and scales for both: a third of it is less than decoding.",
+    ),
+    Section(
+        "B10: memory of a COCO data set with four workers, MiB",
+        "python benchmarks/dataset_memory.py",
+        "half of mmengine's",
+        ("dataset_memory",),
+        flat,
     ),
     Section(
         "B11: start-up, seconds of processor time",

@@ -11,12 +11,12 @@ with read_base():
     from ._base_.schedules.detr_150e import *
 
 from mmcv.transforms import LoadImageFromFile
-from mmdet.datasets.transforms import LoadAnnotations, PackDetInputs, RandomFlip, Resize
+from mmdet.datasets.transforms import Resize
 from mmengine.dataset import DefaultSampler
 from mmengine.optim import CosineAnnealingLR, LinearLR
 
 from vitdet.backbones import ResNet
-from vitdet.datasets import ManyShapesDataset
+from vitdet.datasets import LoadAnnotations, ManyShapesDataset, PackDetInputs, RandomFlip
 from vitdet.evaluation import CocoMetric
 
 published = dict(size=(128, 128))

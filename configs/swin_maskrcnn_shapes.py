@@ -14,19 +14,13 @@ with read_base():
     from ._base_.schedules.adamw_1x import *
 
 from mmcv.transforms import LoadImageFromFile
-from mmdet.datasets.transforms import (
-    LoadAnnotations,
-    PackDetInputs,
-    PhotoMetricDistortion,
-    RandomFlip,
-    Resize,
-)
+from mmdet.datasets.transforms import PhotoMetricDistortion, Resize
 from mmdet.models.roi_heads.bbox_heads import ConvFCBBoxHead
 from mmengine.dataset import DefaultSampler
 from mmengine.optim import AmpOptimWrapper, CosineAnnealingLR
 
 from vitdet.backbones import SwinTransformer
-from vitdet.datasets import ShapesDataset
+from vitdet.datasets import LoadAnnotations, PackDetInputs, RandomFlip, ShapesDataset
 from vitdet.evaluation import CocoMetric
 
 published = dict(

@@ -65,7 +65,7 @@ model.merge(
     )
 )
 
-train_dataloader.update(batch_size=8, num_workers=8)
+train_dataloader.update(batch_size=8)
 train_dataloader["dataset"]["pipeline"] = [
     dict(type=LoadImageFromFile),
     dict(type=LoadAnnotations, with_bbox=True, with_mask=True),

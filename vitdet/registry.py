@@ -63,6 +63,7 @@ TRANSFORMS = Registry(
     scope="vitdet",
     locations=[
         "vitdet.datasets.coco_panoptic",
+        "vitdet.datasets.detection_transforms",
         "vitdet.datasets.image_transforms",
         "vitdet.datasets.label_files",
     ],

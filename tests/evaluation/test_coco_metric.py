@@ -53,7 +53,7 @@ def evaluate(metric, samples, classes):
 
 
 @pytest.mark.parametrize("classes", [("pear", "apple"), ("apple", "pear")])
-@pytest.mark.parametrize("backend", ["faster_coco_eval", "pycocotools"])
+@pytest.mark.parametrize("backend", ["numpy", "faster_coco_eval", "pycocotools"])
 def test_labels_follow_the_order_of_the_classes(ann_file, classes, backend):
     metric = CocoMetric(ann_file, backend=backend)
     scores = evaluate(metric, [sample(i, classes) for i in (7, 8)], classes)

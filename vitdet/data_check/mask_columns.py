@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from vitdet.data_check.polygons import has_area, polygons_of
-from vitdet.data_check.run_lengths import boxes_and_areas, decode_counts
+from vitdet.datasets.run_lengths import boxes_and_areas, decode_counts
 
 _CHUNK = 50_000  # annotations whose points are held at a time
 _MAX_SIDE = 100_000  # of a run-length coded mask

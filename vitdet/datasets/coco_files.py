@@ -73,7 +73,10 @@ def _read_json(ann_file: str | Path) -> Any:
     if os.path.exists(ann_file) and not (os.path.isfile(ann_file) or os.path.isdir(ann_file)):
         raise UserError(f"{ann_file} is a pipe or a device, not an annotation file")
     try:
-        return json.loads(Path(ann_file).read_bytes())
+        content = Path(ann_file).read_bytes()
+        text = content.decode(json.detect_encoding(content), "surrogatepass")
+        del content  # hundreds of megabytes, not needed beside the text and what it becomes
+        return json.loads(text)
     except FileNotFoundError:
         raise UserError(f"annotation file not found: {ann_file}") from None
     except IsADirectoryError:

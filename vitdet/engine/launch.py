@@ -19,6 +19,7 @@ from vitdet.engine.config_parts import datasets_of, evaluators_of
 from vitdet.engine.config_tta import use_tta
 from vitdet.engine.ema import use_ema
 from vitdet.engine.launchers import follow_launcher, is_restarted
+from vitdet.engine.loader_workers import choose_workers
 from vitdet.engine.log_backends import log_to
 from vitdet.engine.pictures import DrawPredictions, draw_sample_sheet
 from vitdet.engine.report_hook import KeepEvaluation
@@ -291,6 +292,7 @@ def _prepares_differently(config: Config) -> bool:
 def _build_runner(config: Config, folder: Path, device: str, launcher: str) -> Runner:
     config["work_dir"] = str(folder)
     config["launcher"] = follow_launcher(launcher)
+    choose_workers(config, device)
     if torch.device(device).type != "cuda":
         config.setdefault("env_cfg", {}).setdefault("dist_cfg", {})["backend"] = "gloo"
     try:

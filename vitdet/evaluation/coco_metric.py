@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import MMLogger
@@ -13,8 +14,10 @@ from mmengine.logging import MMLogger
 from vitdet.datasets.coco_files import class_ids, read_coco
 from vitdet.datasets.freed_memory import return_freed_memory
 from vitdet.errors import UserError
+from vitdet.evaluation.coco_backends import Backend
+from vitdet.evaluation.coco_detections import Detections, IoUType
 from vitdet.evaluation.coco_record import CocoRecord, found_objects
-from vitdet.evaluation.coco_scores import Backend, IoUScores, IoUType, evaluate_coco
+from vitdet.evaluation.coco_scores import IoUScores, evaluate_coco
 from vitdet.evaluation.coco_table import class_table, summary_table
 from vitdet.evaluation.packed_truth import PackedTruth
 from vitdet.evaluation.rle import encode_masks
@@ -49,7 +52,7 @@ class CocoMetric(BaseMetric):
         ann_file: str | Path,
         metric: IoUType | Sequence[IoUType] = ("bbox", "segm"),
         *,
-        backend: Backend = "faster_coco_eval",
+        backend: Backend = "numpy",
         format_only: bool = False,
         outfile_prefix: str | None = None,
         collect_device: str = "cpu",
@@ -96,12 +99,7 @@ class CocoMetric(BaseMetric):
         """
         for sample in data_samples:
             predicted = sample["pred_instances"]
-            result = {
-                "image_id": sample["img_id"],
-                "boxes": predicted["bboxes"].cpu(),
-                "scores": predicted["scores"].cpu(),
-                "labels": predicted["labels"].cpu(),
-            }
+            result = {"image_id": sample["img_id"], **_columns(predicted)}
             if "segm" in self.iou_types:
                 if "masks" not in predicted:
                     raise UserError(
@@ -110,19 +108,17 @@ class CocoMetric(BaseMetric):
                     )
                 masks = predicted["masks"]
                 result["masks"] = masks if isinstance(masks, list) else encode_masks(masks)
-                if "mask_scores" in predicted:
-                    result["mask_scores"] = predicted["mask_scores"].cpu()
             self.results.append(result)
 
     def compute_metrics(self, results: list[dict[str, Any]]) -> dict[str, float]:
         """Score all predictions, log the tables, and return the numbers by name."""
         logger = MMLogger.get_current_instance()
-        detections = self._to_coco(results)
+        detections = Detections.from_results(results, list(self._category_ids.values()))
         if self.outfile_prefix is not None:
-            self._write(detections)
+            self._write(detections.dicts())
         if self.format_only:
             return {}
-        self._warn(logger, len(results), detections)
+        self._warn(logger, len(results), len(detections))
         scores = evaluate_coco(
             self._ground_truth.unpack(),
             detections,
@@ -139,28 +135,6 @@ class CocoMetric(BaseMetric):
             metrics |= _named(iou_type, getattr(scores, iou_type))
         return metrics
 
-    def _to_coco(self, results: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """All predictions in COCO's result format."""
-        ids = list(self._category_ids.values())
-        detections = []
-        for result in results:
-            boxes = result["boxes"].to(torch.float64)
-            boxes = torch.cat([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]], dim=1).tolist()
-            labels, scores = result["labels"].tolist(), result["scores"].tolist()
-            for i, (label, score, box) in enumerate(zip(labels, scores, boxes, strict=True)):
-                detection = {
-                    "image_id": result["image_id"],
-                    "category_id": ids[label],
-                    "score": score,
-                    "bbox": box,
-                }
-                if "masks" in result:
-                    detection["segmentation"] = _as_text(result["masks"][i])
-                if "mask_scores" in result:
-                    detection["mask_score"] = float(result["mask_scores"][i])
-                detections.append(detection)
-        return detections
-
     def _write(self, detections: list[dict[str, Any]]) -> None:
         Path(self.outfile_prefix).parent.mkdir(parents=True, exist_ok=True)
         for iou_type in self.iou_types:
@@ -174,10 +148,10 @@ class CocoMetric(BaseMetric):
                 entries.append(entry)
             Path(f"{self.outfile_prefix}.{iou_type}.json").write_text(json.dumps(entries))
 
-    def _warn(self, logger: MMLogger, num_seen: int, detections: list) -> None:
+    def _warn(self, logger: MMLogger, num_seen: int, num_detections: int) -> None:
         """Say what makes every number low although nothing fails."""
         num_images = self._ground_truth.num_images
-        if not detections:
+        if not num_detections:
             logger.warning(
                 f"the model predicted nothing at all on {num_seen} images, so every score is 0: "
                 "too early in training, weights that were not loaded, or a score threshold too high"
@@ -189,14 +163,18 @@ class CocoMetric(BaseMetric):
             )
 
 
+def _columns(predicted: Mapping[str, torch.Tensor]) -> dict[str, np.ndarray]:
+    """Boxes, scores and labels as arrays, brought from the device in one copy."""
+    scores = [key for key in ("scores", "mask_scores") if key in predicted]
+    parts = [predicted["bboxes"], *(predicted[key][:, None] for key in (*scores, "labels"))]
+    dtype = torch.promote_types(parts[0].dtype, torch.float32)  # holds any label
+    table = torch.cat([part.to(dtype) for part in parts], dim=1).cpu().numpy()
+    columns = {key: table[:, 4 + k] for k, key in enumerate(scores)}
+    return {"boxes": table[:, :4], **columns, "labels": table[:, -1].astype(np.int64)}
+
+
 def _named(iou_type: str, scores: IoUScores) -> dict[str, float]:
     return {
         f"{iou_type}_{key}": -1.0 if math.isnan(value) else value
         for key, value in zip(_KEYS, scores.stats, strict=True)
     }
-
-
-def _as_text(code: dict[str, Any]) -> dict[str, Any]:
-    """A run-length code as json can hold it: some heads hand over bytes."""
-    counts = code["counts"]
-    return {**code, "counts": counts.decode("ascii") if isinstance(counts, bytes) else counts}

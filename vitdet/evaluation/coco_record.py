@@ -48,12 +48,12 @@ class CocoRecord:
 
 def found_objects(result: Mapping[str, Any]) -> FoundObjects:
     """What `CocoMetric` keeps of an image, without the many objects of low score."""
-    shown = (result["scores"] >= SHOWN_SCORE).nonzero().flatten()
+    shown = np.flatnonzero(result["scores"] >= SHOWN_SCORE)
     masks = result.get("masks")
     return FoundObjects(
         image_id=result["image_id"],
-        boxes=result["boxes"][shown].float().numpy(),
-        scores=result["scores"][shown].float().numpy(),
-        labels=result["labels"][shown].numpy(),
+        boxes=result["boxes"][shown].astype(np.float32),
+        scores=result["scores"][shown].astype(np.float32),
+        labels=result["labels"][shown],
         masks=None if masks is None else [masks[i] for i in shown.tolist()],
     )

@@ -1,28 +1,26 @@
 """COCO's average precision and recall, as plain numbers from plain dictionaries.
 
 The measure is defined by its reference implementation (https://cocodataset.org/#detection-eval),
-which pycocotools is and faster-coco-eval rewrites in C++. Both fill the same arrays, precision
-(10 IoU thresholds, 101 recalls, K classes, 4 areas, 3 limits) and recall (10, K, 4, 3); here they
-are given the same input and their arrays are summed up by the same few lines.
+which pycocotools is, faster-coco-eval rewrites in C++ and we rewrite in numpy. All fill the same
+arrays, precision (10 IoU thresholds, 101 recalls, K classes, 4 areas) and recall (10, K, 4, 3
+limits of detections); here they are given the same input and their arrays are summed up by the same
+few lines.
 """
 
-import contextlib
-import io
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from pycocotools import mask as coco_mask
 
 from vitdet.datasets.coco_files import class_ids, some
 from vitdet.errors import UserError
+from vitdet.evaluation.coco_backends import BACKENDS, Backend, run_backend
+from vitdet.evaluation.coco_detections import Detections, IoUType
 from vitdet.evaluation.rle import segmentation_to_rle
-
-IoUType = Literal["bbox", "segm"]
-Backend = Literal["faster_coco_eval", "pycocotools"]
 
 ALL, SMALL, MEDIUM, LARGE = range(4)  # area ranges, split at 32² and 96² pixels
 TOP_1, TOP_10, TOP_100 = range(3)  # best-scored detections regarded in each image and class
@@ -80,10 +78,10 @@ class CocoScores:
 
 def evaluate_coco(
     ground_truth: Mapping[str, Any],
-    detections: Sequence[Mapping[str, Any]],
+    detections: Sequence[Mapping[str, Any]] | Detections,
     *,
     iou_types: Sequence[IoUType] = ("bbox", "segm"),
-    backend: Backend = "faster_coco_eval",
+    backend: Backend = "numpy",
     classes: Sequence[str] | None = None,
 ) -> CocoScores:
     """Score detections against COCO ground truth; neither is modified.
@@ -96,10 +94,8 @@ def evaluate_coco(
 
     Raises UserError if ground truth and detections do not fit together.
     """
-    if backend not in ("faster_coco_eval", "pycocotools"):
-        raise UserError(
-            f"unknown evaluation backend {backend!r}: use 'faster_coco_eval' or 'pycocotools'"
-        )
+    if backend not in BACKENDS:
+        raise UserError(f"unknown evaluation backend {backend!r}: use one of {some(BACKENDS)}")
     ids_by_class = class_ids(ground_truth, classes=classes)
     # Images are numbered anew, in the order of their ids: a file may name them by text.
     images = sorted(ground_truth["images"], key=lambda image: image["id"])
@@ -111,6 +107,8 @@ def evaluate_coco(
             f"nothing to evaluate against: no annotated object of {some(ids_by_class)} in the "
             f"ground truth ({len(images)} images)"
         )
+    if not isinstance(detections, Detections):
+        detections = Detections.from_dicts(detections)
     _check_detections(detections, ground_truth, image_numbers)
 
     scores: dict[str, IoUScores] = {}
@@ -118,13 +116,15 @@ def evaluate_coco(
         if iou_type not in ("bbox", "segm"):
             raise UserError(f"unknown IoU type {iou_type!r}: use 'bbox', 'segm' or both")
         targets = _targets(annotations, images, image_numbers, iou_type=iou_type)
-        results = _results(
-            [det for det in detections if det["category_id"] in counted],
-            image_numbers,
+        detections.check(iou_type)
+        precision, recall = run_backend(
+            backend,
+            images,
+            sorted(counted),
+            targets=targets,
+            detections=detections.among(image_numbers, counted),
             iou_type=iou_type,
         )
-        run = _run_pycocotools if backend == "pycocotools" else _run_faster_coco_eval
-        precision, recall = run(images, sorted(counted), targets, results, iou_type)
         scores[iou_type] = _summarize(precision, recall, ids_by_class)
 
     objects = [ann for ann in annotations if not ann.get("iscrowd", 0)]
@@ -142,18 +142,18 @@ def evaluate_coco(
 
 
 def _check_detections(
-    detections: Sequence[Mapping[str, Any]],
+    detections: Detections,
     ground_truth: Mapping[str, Any],
     image_numbers: Mapping[Any, int],
 ) -> None:
-    unknown = {det["image_id"] for det in detections} - set(image_numbers)
+    unknown = set(detections.image_ids) - set(image_numbers)
     if unknown:
         raise UserError(
             f"detections on images that the ground truth does not list: ids {some(unknown)}; "
             "evaluate on the annotation file that the images were read from"
         )
     known = {category["id"] for category in ground_truth["categories"]}
-    unknown = {det["category_id"] for det in detections} - known
+    unknown = set(detections.category_ids.tolist()) - known
     if unknown:
         raise UserError(
             f"detections of categories that the ground truth does not list: ids {some(unknown)}; "
@@ -199,104 +199,17 @@ def _target_code(ann: Mapping[str, Any], image: Mapping[str, Any]) -> dict[str, 
         ) from error
 
 
-def _results(
-    detections: Sequence[Mapping[str, Any]],
-    image_numbers: Mapping[Any, int],
-    *,
-    iou_type: str,
-) -> list[dict[str, Any]]:
-    """Detections as the evaluators index them, each with the area that its IoU type gives it."""
-    key = "bbox" if iou_type == "bbox" else "segmentation"
-    results = []
-    for number, det in enumerate(detections, start=1):
-        if key not in det:
-            raise UserError(
-                f"iou type {iou_type!r} needs detections with {key!r}, and one on image "
-                f"{det['image_id']} has none; ask for the other type only"
-            )
-        score = det.get("mask_score", det["score"]) if iou_type == "segm" else det["score"]
-        shape = list(det["bbox"]) if iou_type == "bbox" else det["segmentation"]
-        result = {
-            "id": number,
-            "image_id": image_numbers[det["image_id"]],
-            "category_id": det["category_id"],
-            "score": float(score),
-            "iscrowd": 0,
-            key: shape,
-            "area": _area(None, shape) if iou_type == "bbox" else _area(shape, ()),
-        }
-        results.append(result)
-    return results
-
-
 def _area(code: Mapping[str, Any] | None, box: Sequence[float]) -> float:
     """Area in pixels of a run-length code, or else of a box (x, y, width, height)."""
     return float(box[2] * box[3]) if code is None else float(coco_mask.area(dict(code)))
 
 
-def _index(
-    api: Any, images: Sequence[Mapping[str, Any]], categories: list[int], annotations: list[dict]
-) -> Any:
-    """Fill an evaluator's `COCO` object; `loadRes` fails where there is no detection at all."""
-    api.dataset = {
-        "images": [
-            {"id": number, "height": image.get("height"), "width": image.get("width")}
-            for number, image in enumerate(images)
-        ],
-        "categories": [{"id": category_id} for category_id in categories],
-        "annotations": annotations,
-    }
-    api.createIndex()
-    return api
-
-
-def _run_pycocotools(
-    images: Sequence[Mapping[str, Any]],
-    categories: list[int],
-    targets: list[dict],
-    results: list[dict],
-    iou_type: str,
-) -> tuple[np.ndarray, np.ndarray]:
-    from pycocotools.coco import COCO
-    from pycocotools.cocoeval import COCOeval
-
-    with contextlib.redirect_stdout(io.StringIO()):  # it prints its progress
-        evaluator = COCOeval(
-            _index(COCO(), images, categories, targets),
-            _index(COCO(), images, categories, results),
-            iou_type,
-        )
-        evaluator.evaluate()
-        evaluator.accumulate()
-    return evaluator.eval["precision"], evaluator.eval["recall"]
-
-
-def _run_faster_coco_eval(
-    images: Sequence[Mapping[str, Any]],
-    categories: list[int],
-    targets: list[dict],
-    results: list[dict],
-    iou_type: str,
-) -> tuple[np.ndarray, np.ndarray]:
-    from faster_coco_eval import COCO, COCOeval_faster
-
-    evaluator = COCOeval_faster(
-        _index(COCO(), images, categories, targets),
-        _index(COCO(), images, categories, results),
-        iou_type,
-    )
-    evaluator.evaluate()
-    evaluator.accumulate()
-    return evaluator.eval["precision"], evaluator.eval["recall"]
-
-
 def _summarize(
     precision: np.ndarray, recall: np.ndarray, ids_by_class: Mapping[str, int]
 ) -> IoUScores:
-    """Sum up precision: (10, 101, K, 4, 3) and recall: (10, K, 4, 3), K ordered by category id."""
+    """Sum up precision: (10, 101, K, 4) and recall: (10, K, 4, 3), K ordered by category id."""
     column = {category_id: k for k, category_id in enumerate(sorted(ids_by_class.values()))}
-    ap = precision[..., TOP_100]  # (10, 101, K, 4)
-    ar = recall[..., TOP_100]  # (10, K, 4)
+    ap, ar = precision, recall[..., TOP_100]  # the latter (10, K, 4)
     return IoUScores(
         ap=_mean(ap[..., ALL]),
         ap50=_mean(ap[0, ..., ALL]),

@@ -5,10 +5,10 @@ Class names are read from the annotation file.
 
 from mmcv.transforms import LoadImageFromFile
 from mmdet.datasets import AspectRatioBatchSampler
-from mmdet.datasets.transforms import LoadAnnotations, PackDetInputs, RandomFlip, Resize
+from mmdet.datasets.transforms import Resize
 from mmengine.dataset import DefaultSampler
 
-from vitdet.datasets import CocoDataset
+from vitdet.datasets import CocoDataset, LoadAnnotations, PackDetInputs, RandomFlip
 from vitdet.evaluation import CocoMetric
 
 train_pipeline = [
@@ -29,7 +29,7 @@ test_pipeline = [
 
 train_dataloader = dict(
     batch_size=2,
-    num_workers=2,
+    num_workers=None,  # by the machine
     persistent_workers=True,
     sampler=dict(type=DefaultSampler, shuffle=True),
     batch_sampler=dict(type=AspectRatioBatchSampler),
@@ -44,7 +44,7 @@ train_dataloader = dict(
 )
 val_dataloader = dict(
     batch_size=1,
-    num_workers=2,
+    num_workers=None,  # by the machine
     persistent_workers=True,
     drop_last=False,
     sampler=dict(type=DefaultSampler, shuffle=False),

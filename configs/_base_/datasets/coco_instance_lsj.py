@@ -13,7 +13,7 @@ from mmcv.transforms import RandomResize
 from mmdet.datasets.transforms import FilterAnnotations, RandomCrop
 
 train_pipeline = [
-    dict(type=LoadImageFromFile, to_float32=True),
+    dict(type=LoadImageFromFile),
     dict(type=LoadAnnotations, with_bbox=True, with_mask=True),
     dict(type=RandomFlip, prob=0.5),
     dict(type=RandomResize, scale=(1024, 1024), ratio_range=(0.1, 2.0), keep_ratio=True),
@@ -28,4 +28,3 @@ train_pipeline = [
     dict(type=PackDetInputs),
 ]
 train_dataloader["dataset"].update(pipeline=train_pipeline)
-test_pipeline[0].update(to_float32=True)

@@ -36,7 +36,7 @@ test_pipeline = [
 
 train_dataloader = dict(
     batch_size=128,
-    num_workers=8,
+    num_workers=None,  # by the machine
     persistent_workers=True,
     drop_last=True,
     sampler=dict(type=DefaultSampler, shuffle=True),
@@ -49,7 +49,7 @@ train_dataloader = dict(
 )
 val_dataloader = dict(
     batch_size=128,
-    num_workers=8,
+    num_workers=None,  # by the machine
     persistent_workers=True,
     sampler=dict(type=DefaultSampler, shuffle=False),
     dataset=dict(

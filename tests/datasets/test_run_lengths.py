@@ -3,7 +3,7 @@
 import numpy as np
 from pycocotools import mask as coco_mask
 
-from vitdet.data_check.run_lengths import boxes_and_areas, decode_counts
+from vitdet.datasets.run_lengths import boxes_and_areas, decode_counts
 
 
 def blobs(count: int) -> list[np.ndarray]:

@@ -1,0 +1,76 @@
+from pathlib import Path
+
+import pytest
+from mmengine.config import Config
+
+from vitdet.engine import loader_workers
+from vitdet.engine.loader_workers import choose_workers
+
+
+def config(num_workers: int | None = None) -> Config:
+    return Config(
+        {
+            "train_dataloader": dict(batch_size=2, num_workers=num_workers),
+            "val_dataloader": dict(batch_size=1, num_workers=3),
+        }
+    )
+
+
+@pytest.fixture
+def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    """A machine of so many cores and processes, of which a container may use a share."""
+
+    def build(cores: int, processes: int = 1, quota: str = "max 100000") -> None:
+        (tmp_path / "cpu.max").write_text(quota)
+        monkeypatch.setattr(loader_workers, "_QUOTA", tmp_path / "cpu.max")
+        monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(cores)), raising=False)
+        monkeypatch.setenv("LOCAL_WORLD_SIZE", str(processes))
+
+    return build
+
+
+@pytest.mark.parametrize(
+    ("cores", "processes", "quota", "expected"),
+    [
+        (16, 1, "max 100000", 8),
+        (16, 4, "max 100000", 3),
+        (4, 1, "max 100000", 3),
+        (2, 8, "max 100000", 1),
+        (64, 1, "350000 100000", 2),
+        (64, 1, "50000 100000", 1),
+        (6, 1, "nonsense", 5),
+    ],
+)
+def test_a_gpu_gets_the_cores_that_it_has_for_itself(
+    machine, cores: int, processes: int, quota: str, expected: int
+) -> None:
+    machine(cores, processes, quota)
+    chosen = config()
+    choose_workers(chosen, "cuda:0")
+    assert chosen.train_dataloader == dict(batch_size=2, num_workers=expected, pin_memory=True)
+    assert chosen.val_dataloader.num_workers == 3
+
+
+def test_a_cpu_that_computes_the_model_gets_one(machine) -> None:
+    machine(32)
+    chosen = config()
+    choose_workers(chosen, "cpu")
+    assert chosen.train_dataloader == dict(batch_size=2, num_workers=1)
+
+
+def test_what_is_stated_stays(machine) -> None:
+    machine(32)
+    for stated in (0, 5):
+        chosen = config(stated)
+        chosen.train_dataloader.pin_memory = False
+        choose_workers(chosen, "cuda")
+        assert chosen.train_dataloader.num_workers == stated
+        assert chosen.train_dataloader.pin_memory is False
+
+
+def test_without_control_groups_all_cores_count(monkeypatch: pytest.MonkeyPatch, machine) -> None:
+    machine(12)
+    monkeypatch.setattr(loader_workers, "_QUOTA", Path("/nowhere/cpu.max"))
+    chosen = config()
+    choose_workers(chosen, "cuda")
+    assert chosen.train_dataloader.num_workers == 8

@@ -1,0 +1,53 @@
+"""How many processes prepare data: as many as the machine has cores for."""
+
+import os
+from pathlib import Path
+
+import torch
+from mmengine.config import Config
+from mmengine.logging import print_log
+
+_MOST = 8  # of a training process: some hundred images a second
+_QUOTA = Path("/sys/fs/cgroup/cpu.max")
+
+
+def choose_workers(config: Config, device: str) -> None:
+    """Set each loader's `num_workers` that is None, in place, and say so; pin memory for a GPU.
+
+    A GPU's process gets the cores that it has for itself but one, at most 8. Where the model is
+    computed on the same cores, one worker prepares the next batch and more would only compete.
+    """
+    has_gpu = torch.device(device).type == "cuda"
+    processes = int(os.environ.get("LOCAL_WORLD_SIZE", 1))
+    cores = _cores()
+    count = min(max(cores // processes - 1, 1), _MOST) if has_gpu else 1
+    chosen = []
+    for part in ("train", "val", "test"):
+        node = config.get(f"{part}_dataloader")
+        if node is None:
+            continue
+        if has_gpu:
+            node.setdefault("pin_memory", True)
+        if node.get("num_workers", 0) is None:
+            node["num_workers"] = count
+            chosen.append(part)
+    if chosen:
+        names = ", ".join(f"{part}_dataloader.num_workers" for part in chosen)
+        workers = "1 process prepares" if count == 1 else f"{count} processes prepare"
+        share = f" for {processes} training processes" if processes > 1 else ""
+        print_log(
+            f"{workers} images beside the {'GPU' if has_gpu else 'model on the CPU'}, of {cores} "
+            f"cores{share}; to change it: {names}",
+            logger="current",
+        )
+
+
+def _cores() -> int:
+    """Cores that this process may use, a container's share of them included."""
+    known = getattr(os, "sched_getaffinity", None)  # not on every system
+    cores = len(known(0)) if known else os.cpu_count() or 1
+    try:
+        quota, period = _QUOTA.read_text().split()
+        return min(cores, max(int(quota) // int(period), 1))
+    except (OSError, ValueError):  # none, or "max"
+        return cores
