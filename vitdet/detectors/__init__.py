@@ -1,6 +1,9 @@
-"""Detectors that mmdet does not have, in the form of mmdet's."""
+"""Detectors that mmdet does not have, in the form of mmdet's, and heads of R-CNN that wait less."""
 
+from vitdet.detectors.cascade_roi_head import CascadeRoIHead
 from vitdet.detectors.detr import DETR
+from vitdet.detectors.roi_head import RoIHead
+from vitdet.detectors.rpn_head import RPNHead
 from vitdet.detectors.yolos import YOLOS
 
-__all__ = ["DETR", "YOLOS"]
+__all__ = ["DETR", "YOLOS", "CascadeRoIHead", "RPNHead", "RoIHead"]
