@@ -9,10 +9,12 @@ in a row, without an operation between them, the first alone has something to wa
 import functools
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
+from unittest.mock import patch
 
 import torch
+from mmcv import _ext
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -29,6 +31,8 @@ WAITING = {
     "torchvision::nms",
     "vitdet::nms_of_groups",
 }
+# A device computes these by itself, our CPU looks at how many samples the regions have.
+KERNELS = ("roi_align_forward", "roi_align_backward")
 READING = ("cpu", "tolist", "numpy", "__array__")  # methods of a tensor
 
 
@@ -38,9 +42,10 @@ class Waits(Counter[str]):
     def __init__(self) -> None:
         super().__init__()
         self.is_at_rest = False  # whether nothing was given to the device since the last one
+        self.is_in_kernel = False
 
     def add(self, name: str) -> None:
-        if not self.is_at_rest:
+        if not (self.is_at_rest or self.is_in_kernel):
             self[name] += 1
         self.is_at_rest = True
 
@@ -79,19 +84,18 @@ def _is_of_host(tensor: Any) -> bool:
 def counted() -> Iterator[Waits]:
     """How often what is done in here waits for the device."""
     waits = Waits()
-    originals = {name: getattr(Tensor, name) for name in READING}
-    for name, original in originals.items():
-        setattr(Tensor, name, _reading(name, original, waits))
-    try:
-        with _Counting(waits):
-            yield waits
-    finally:
-        for name, original in originals.items():
-            setattr(Tensor, name, original)
+    with ExitStack() as stack:
+        for name in READING:
+            stack.enter_context(patch.object(Tensor, name, _reading(name, waits)))
+        for name in KERNELS:
+            stack.enter_context(patch.object(_ext, name, _kernel(name, waits)))
+        stack.enter_context(_Counting(waits))
+        yield waits
 
 
-def _reading(name: str, original: Callable, waits: Waits) -> Callable:
-    """`original`, a method that hands out values, counted in `waits`."""
+def _reading(name: str, waits: Waits) -> Callable:
+    """The method of a tensor of this name, counted in `waits`."""
+    original = getattr(Tensor, name)
 
     @functools.wraps(original)
     def read(tensor: Tensor, *args: Any, **kwargs: Any) -> Any:
@@ -106,3 +110,18 @@ def _reading(name: str, original: Callable, waits: Waits) -> Callable:
         return result
 
     return read
+
+
+def _kernel(name: str, waits: Waits) -> Callable:
+    """The kernel of this name, inside which nothing is counted in `waits`."""
+    original = getattr(_ext, name)
+
+    @functools.wraps(original)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        waits.is_in_kernel = True
+        try:
+            return original(*args, **kwargs)
+        finally:
+            waits.is_in_kernel = waits.is_at_rest = False
+
+    return run

@@ -58,9 +58,7 @@ class RoIHead(StandardRoIHead):
             num_levels=self.bbox_roi_extractor.num_inputs,
             level_of=lambda rois: features.levels_of(self.bbox_roi_extractor, rois),
         )
-        found = features.roi_features(
-            self.bbox_roi_extractor, x, samples.rois, samples.level_sizes
-        )
+        found = features.roi_features(self.bbox_roi_extractor, x, samples.rois, samples.level_sizes)
         logits, deltas = self.bbox_head(found)
         losses = of_boxes.box_losses(
             self.bbox_head, logits, deltas, samples, object_weight=self.train_cfg["pos_weight"]
@@ -82,9 +80,10 @@ class RoIHead(StandardRoIHead):
             and features.is_known(self.bbox_roi_extractor)
             and of_boxes.are_known(self.bbox_head)
         )
-        return is_known and (
-            not self.with_mask
-            or knows_masks(self.mask_head, self.train_cfg, instances)
+        if not (is_known and self.with_mask):
+            return is_known
+        return (
+            knows_masks(self.mask_head, self.train_cfg, instances)
             and features.is_known(self.mask_roi_extractor)
             and features.are_alike(self.bbox_roi_extractor, self.mask_roi_extractor)
         )
@@ -105,9 +104,7 @@ def knows_masks(head: nn.Module, train_cfg: Any, instances: Sequence[InstanceDat
     )
 
 
-def positive_features(
-    extractor: nn.Module, maps: Sequence[Tensor], samples: RoISamples
-) -> Tensor:
+def positive_features(extractor: nn.Module, maps: Sequence[Tensor], samples: RoISamples) -> Tensor:
     """Features (P, C, size, size) of the regions with an object."""
     rois = samples.positive(samples.rois)
     return features.roi_features(extractor, maps, rois, samples.positive_level_sizes)

@@ -1,4 +1,4 @@
-"""The region proposal network (Ren et al. 2015, arXiv:1506.01497), as mmdet has it, for whole batches.
+"""The region proposal network (Ren et al. 2015, arXiv:1506.01497), for whole batches.
 
 Parameters, losses and proposals are those of mmdet's `RPNHead`. Where the host waits there for the
 device in every image, level and object, here it does so twice: at the end of suppression, and for
@@ -82,18 +82,14 @@ class RPNHead(MmdetRPNHead):
         boxes = anchors.boxes.expand(len(deltas), -1, -1).gather(1, places)
         own = assigned.gather(1, samples.places).sub_(1).clamp_(min=0)
         targets = objects.boxes.gather(1, own[..., None].expand(-1, -1, 4))
-        # Background has no target, and must not bring its infinities.
         targets = torch.where(samples.is_object[..., None], targets, boxes)
         if self.reg_decoded_bbox:
             deltas = box_deltas.decode(self.bbox_coder, boxes, deltas)
         else:
             targets = box_deltas.encode(self.bbox_coder, boxes, targets)
-        loss_bbox = self.loss_bbox(
-            deltas.flatten(0, 1),
-            targets.flatten(0, 1),
-            is_object[..., None].expand(-1, -1, 4).flatten(0, 1),
-            avg_factor=total,
-        )
+        # Background is right about its box. With weights mmdet's losses ask whether any is not 0.
+        deltas = torch.where(samples.is_object[..., None], deltas, targets)
+        loss_bbox = self.loss_bbox(deltas.flatten(0, 1), targets.flatten(0, 1), avg_factor=total)
         return dict(loss_rpn_cls=loss_cls, loss_rpn_bbox=loss_bbox)
 
     @torch.no_grad()
@@ -136,7 +132,7 @@ class RPNHead(MmdetRPNHead):
     def _suppressed(
         self, boxes: Tensor, scores: Tensor, sizes: list[int], config: Any
     ) -> list[InstanceData]:
-        """The best of boxes: (B, N, 4) with scores: (B, N), of which `sizes` belong to each level."""
+        """The best of boxes: (B, N, 4) with scores: (B, N); `sizes` of them are of each level."""
         is_box = torch.ones_like(scores, dtype=torch.bool)
         if config.get("min_bbox_size", -1) >= 0:
             is_box = (boxes[..., 2:] - boxes[..., :2] > config["min_bbox_size"]).all(dim=-1)

@@ -1,1 +1,1 @@
-"""What the heads of R-CNN compute on the device, for all images at once, without asking it anything."""
+"""What the heads of R-CNN compute for all images at once, without asking the device for values."""

@@ -1,4 +1,4 @@
-"""Which object an anchor or a proposal belongs to (Ren et al. 2015, arXiv:1506.01497, section 3.1.2).
+"""Which object a box belongs to (Ren et al. 2015, arXiv:1506.01497, section 3.1.2).
 
 The rules and results of mmdet's `MaxIoUAssigner`, for all images together, without its loop over
 objects: of the objects that a box is the best of, the last wins.
@@ -24,9 +24,7 @@ def is_known(rule: object) -> bool:
 
 
 @torch.no_grad()
-def assign(
-    boxes: Tensor, is_box: Tensor | None, objects: Objects, rule: MaxIoUAssigner
-) -> Tensor:
+def assign(boxes: Tensor, is_box: Tensor | None, objects: Objects, rule: MaxIoUAssigner) -> Tensor:
     """For each box IGNORED, BACKGROUND or 1 + the place of its object: (B, N).
 
     Args:
@@ -35,8 +33,7 @@ def assign(
         objects: of the B images.
         rule: thresholds and what happens to boxes below them.
     """
-    batch, num_objects = objects.is_there.shape
-    boxes = boxes.expand(batch, -1, 4)
+    boxes = boxes.expand(len(objects.boxes), -1, 4)
     if boxes.device.type != "cpu":
         return _assigned(boxes, is_box, objects, rule)
     # Image by image the overlaps stay in the cache, and nothing is spent on padding.

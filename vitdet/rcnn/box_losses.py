@@ -1,4 +1,4 @@
-"""Losses of a box head (Girshick 2015, arXiv:1504.08083, section 2.3), as mmdet's `BBoxHead` has them."""
+"""Losses of a box head (Girshick 2015, arXiv:1504.08083, 2.3), those of mmdet's `BBoxHead`."""
 
 from typing import Any
 
@@ -65,6 +65,4 @@ def _loss_of_boxes(head: BBoxHead, deltas: Tensor, samples: RoISamples) -> Tenso
         deltas = box_deltas.decode(head.bbox_coder, boxes, deltas)
     else:
         targets = box_deltas.encode(head.bbox_coder, boxes, targets)
-    return head.loss_bbox(
-        deltas, targets, torch.ones_like(targets), avg_factor=len(samples.labels)
-    )
+    return head.loss_bbox(deltas, targets, avg_factor=len(samples.labels))

@@ -1,4 +1,4 @@
-"""What a mask head is to predict: the object's mask inside of the region (arXiv:1703.06870, 3.1)."""
+"""What a mask head is to predict: the object's mask in the region (arXiv:1703.06870, 3.1)."""
 
 from collections.abc import Sequence
 from typing import Any

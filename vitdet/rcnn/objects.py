@@ -59,6 +59,7 @@ def objects_of(
     boxes = padded([each.bboxes for each in instances])
     labels = [each.labels for each in instances]
     labels = pad_sequence([*labels, labels[0].new_zeros(boxes.boxes.shape[1])], batch_first=True)
-    regions = [b.new_zeros(0, 4) if r is None else r.bboxes for r, b in zip(ignored, boxes.boxes)]
+    none = boxes.boxes.new_zeros(0, 4)
+    regions = [none if each is None else each.bboxes for each in ignored]
     has_regions = any(len(each) for each in regions)
     return Objects(*boxes, labels[:-1], padded(regions) if has_regions else None)

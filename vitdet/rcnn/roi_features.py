@@ -1,4 +1,4 @@
-"""Features of regions, each from the level of its size (Lin et al. 2017, arXiv:1612.03144, eq. 1)."""
+"""Features of regions, from the level of their size (Lin et al. 2017, arXiv:1612.03144, eq. 1)."""
 
 from collections.abc import Sequence
 from typing import Any

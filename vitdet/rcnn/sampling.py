@@ -1,4 +1,4 @@
-"""A random choice of objects and background, as many in each image (arXiv:1506.01497, section 3.1.3).
+"""A random choice of objects and background, as large in each image (arXiv:1506.01497, 3.1.3).
 
 The numbers of mmdet's `RandomSampler`. A choice at random of those with a property are the largest
 of random keys: their number is known beforehand, and nobody has to ask where the property holds.

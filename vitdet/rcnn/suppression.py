@@ -17,9 +17,7 @@ _BOXES_AT_ONCE = 32768  # the kernel keeps a bit for each pair: 128 MiB
 
 
 @torch.library.custom_op("vitdet::nms_of_groups", mutates_args=())
-def nms_of_groups(
-    boxes: Tensor, scores: Tensor, sizes: list[int], iou_threshold: float
-) -> Tensor:
+def nms_of_groups(boxes: Tensor, scores: Tensor, sizes: list[int], iou_threshold: float) -> Tensor:
     """Whether each box remains, (N,).
 
     Args:
