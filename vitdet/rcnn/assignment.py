@@ -67,10 +67,9 @@ def _assigned(
         shares.masked_fill_(is_out[:, None], -1.0)
 
     best, place = shares.max(dim=1)  # (B, N)
-    is_background = (best >= 0) & (best < rule.neg_iou_thr)
-    if isinstance(rule.neg_iou_thr, tuple):
-        low, high = rule.neg_iou_thr
-        is_background = (best >= low) & (best < high)
+    bounds = rule.neg_iou_thr
+    low, high = bounds if isinstance(bounds, tuple) else (0.0, bounds)
+    is_background = (best >= low) & (best < high)
     assigned = torch.where(is_background, BACKGROUND, IGNORED)
     has_objects = objects.is_there[:, :1]
     is_object = (best >= rule.pos_iou_thr) & has_objects

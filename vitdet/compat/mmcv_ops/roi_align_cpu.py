@@ -122,11 +122,11 @@ def _shares(
     # torchvision's order of operations: at a distance from 0, places have few digits left.
     places = begin[:, None, None] + torch.arange(num_bins)[:, None] * bin_size
     places = places + (torch.arange(count) + 0.5) * bin_size / count
-    is_inside = (places >= -1) & (places <= end)
+    whole = ((places >= -1) & (places <= end)).to(size.dtype) / count
     places = places.clamp(0, end - 1)
     low = places.floor().clamp(max=max(end - 2, 0))
-    above = (places - low) * is_inside / count
-    below = is_inside / count - above
+    above = (places - low) * whole
+    below = whole - above
     low = low.to(torch.int32)
     if geometry.sampling_ratio > 0:  # samples may lie far from each other
         pixels = torch.stack([low, low + 1], dim=-1).flatten(2)
