@@ -28,8 +28,8 @@ class Anchors(NamedTuple):
 
     def are_inside(
         self, padded_shapes: Sizes, image_shapes: Sizes, allowed_border: float
-    ) -> Tensor | None:
-        """Whether an image has each of the anchors, (B, N); None if all images have all.
+    ) -> Tensor:
+        """Whether an image has each of the anchors, (B, N).
 
         Args:
             padded_shapes: (height, width) of each image with its own padding: cells beyond have no

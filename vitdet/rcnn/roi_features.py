@@ -30,8 +30,9 @@ def roi_features(
     """Features (R, C, size, size) of rois: (R, 5), which come in the order of their levels.
 
     Every level takes part, also without regions: in distributed training none may lack a gradient.
+    Unlike in mmdet coordinates keep their precision where maps have half of it: in bfloat16 those
+    of a large image are multiples of 4 pixels.
     """
     maps = maps[: extractor.num_inputs]
-    parts = rois.type_as(maps[0]).split(level_sizes)
-    layers = zip(extractor.roi_layers, maps, parts, strict=True)
-    return torch.cat([layer(level, part) for layer, level, part in layers])
+    layers = zip(extractor.roi_layers, maps, rois.split(level_sizes), strict=True)
+    return torch.cat([layer(level.to(rois.dtype), part) for layer, level, part in layers])
