@@ -1,11 +1,12 @@
 """How often a training step waits for the device, counted on a CPU: ours, mmdet's, torchvision's.
 
-    python benchmarks/syncs.py
+    python benchmarks/syncs.py [--only TEXT]
 
 Counted are the forward pass and the losses of two images of 320x320, the second time, as
 `tests/synchronisations.py` does it; `benchmarks/results/syncs.json` has which operations wait.
 """
 
+import argparse
 import functools
 import json
 from collections.abc import Callable
@@ -52,9 +53,17 @@ MODELS = {
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--only", default="", metavar="TEXT", help="models with TEXT in their name")
+    only = parser.parse_args().only
     torch.set_num_threads(1)
+    # Counts do not depend on the machine: those of the other models are kept.
     figures: dict[str, Any] = {}
+    if only and RESULT.is_file():
+        figures = json.loads(RESULT.read_text())["synchronisations"]
     for name, (build, losses) in MODELS.items():
+        if only not in name:
+            continue
         step = losses(build().train(), SIZE, IMAGES)
         step()
         with counted() as found:
