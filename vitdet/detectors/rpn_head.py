@@ -14,14 +14,11 @@ from mmdet.models.losses import CrossEntropyLoss
 from mmengine.structures import InstanceData
 from torch import Tensor
 
+from vitdet.detectors.anchors_of_heads import Maps, anchors_of, assigned_anchors, flat
 from vitdet.device import to_device
 from vitdet.rcnn import assignment, box_deltas, sampling
-from vitdet.rcnn.anchors import AnchorCache
-from vitdet.rcnn.objects import objects_of
 from vitdet.rcnn.suppression import nms_of_groups
 from vitdet.registry import MODELS
-
-Maps = Sequence[Tensor]
 
 
 @MODELS.register_module()
@@ -49,20 +46,11 @@ class RPNHead(MmdetRPNHead):
             batch_img_metas: `img_shape` and `pad_shape` of each image.
             batch_gt_instances_ignore: `bboxes` of regions in which nothing is background.
         """
+        given = (batch_gt_instances, batch_img_metas, batch_gt_instances_ignore)
         if not self._knows_training():
-            return super().loss_by_feat(
-                cls_scores,
-                bbox_preds,
-                batch_gt_instances,
-                batch_img_metas,
-                batch_gt_instances_ignore,
-            )
-        anchors = self._anchors(cls_scores)
-        nothing = [None] * len(batch_gt_instances)
-        objects = objects_of(batch_gt_instances, batch_gt_instances_ignore or nothing)
-        shapes = ([meta[key] for meta in batch_img_metas] for key in ("pad_shape", "img_shape"))
-        inside = anchors.are_inside(*shapes, self.train_cfg["allowed_border"])
-        assigned = assignment.assign(anchors.boxes, inside, objects, self.assigner)
+            return super().loss_by_feat(cls_scores, bbox_preds, *given)
+        anchors = anchors_of(self, cls_scores)
+        objects, assigned = assigned_anchors(self, anchors, *given)
         samples = sampling.sample(assigned, self.sampler)
 
         is_object, is_there = samples.is_object.float(), samples.is_there.float()
@@ -72,13 +60,13 @@ class RPNHead(MmdetRPNHead):
         weights = is_there
         if self.train_cfg["pos_weight"] > 0:
             weights = torch.where(samples.is_object, self.train_cfg["pos_weight"], is_there)
-        logits = _flat(cls_scores, 1).squeeze(-1).gather(1, samples.places)  # (B, S)
+        logits = flat(cls_scores, 1).squeeze(-1).gather(1, samples.places)  # (B, S)
         loss_cls = self.loss_cls(
             logits.flatten(), samples.is_object.long().flatten(), weights.flatten(), total
         )
 
         places = samples.places[..., None].expand(-1, -1, 4)
-        deltas = _flat(bbox_preds, 4).gather(1, places)  # (B, S, 4)
+        deltas = flat(bbox_preds, 4).gather(1, places)  # (B, S, 4)
         boxes = anchors.boxes.expand(len(deltas), -1, -1).gather(1, places)
         own = assigned.gather(1, samples.places).sub_(1).clamp_(min=0)
         targets = objects.boxes.gather(1, own[..., None].expand(-1, -1, 4))
@@ -109,8 +97,8 @@ class RPNHead(MmdetRPNHead):
             return super().predict_by_feat(
                 cls_scores, bbox_preds, score_factors, batch_img_metas, cfg, rescale, with_nms
             )
-        anchors = self._anchors(cls_scores)
-        logits = _flat(cls_scores, 1).squeeze(-1).detach().float()
+        anchors = anchors_of(self, cls_scores)
+        logits = flat(cls_scores, 1).squeeze(-1).detach().float()
         scores, places, sizes = [], [], []
         begin = 0
         for level in logits.sigmoid().split(anchors.level_sizes, dim=1):
@@ -122,7 +110,7 @@ class RPNHead(MmdetRPNHead):
             begin += level.shape[1]
         scores, places = torch.cat(scores, dim=1), torch.cat(places, dim=1)[..., None]
         places = places.expand(-1, -1, 4)
-        deltas = _flat(bbox_preds, 4).detach().gather(1, places)
+        deltas = flat(bbox_preds, 4).detach().gather(1, places)
         boxes = anchors.boxes.expand(len(deltas), -1, -1).gather(1, places)
         shapes = torch.tensor([meta["img_shape"][1::-1] for meta in batch_img_metas])
         limits = to_device(shapes, boxes.device)[:, None]
@@ -158,11 +146,6 @@ class RPNHead(MmdetRPNHead):
             )
         return results
 
-    def _anchors(self, maps: Maps) -> Any:
-        if not hasattr(self, "_anchor_cache"):
-            self._anchor_cache = AnchorCache(self.prior_generator)
-        return self._anchor_cache([tuple(each.shape[-2:]) for each in maps], maps[0].device)
-
     def _knows_training(self) -> bool:
         return (
             assignment.is_known(self.assigner)
@@ -174,10 +157,5 @@ class RPNHead(MmdetRPNHead):
 
     def _knows_suppression(self, config: Any) -> bool:
         is_plain = dict(config["nms"]).keys() == {"type", "iou_threshold"}
-        is_known = is_plain and config["nms"]["type"] in ("nms", "mmcv.nms")
+        is_known = is_plain and config["nms"]["type"] == "nms"
         return is_known and self.use_sigmoid_cls and box_deltas.is_known(self.bbox_coder)
-
-
-def _flat(maps: Maps, size: int) -> Tensor:
-    """What maps of (B, A * size, H_l, W_l) say of each anchor: (B, N, size)."""
-    return torch.cat([each.permute(0, 2, 3, 1).reshape(len(each), -1, size) for each in maps], 1)
