@@ -1,9 +1,10 @@
-"""Detectors that mmdet does not have, in the form of mmdet's, and heads of R-CNN that wait less."""
+"""Detectors that mmdet does not have, in the form of mmdet's, and heads of its that wait less."""
 
 from vitdet.detectors.cascade_roi_head import CascadeRoIHead
 from vitdet.detectors.detr import DETR
+from vitdet.detectors.retina_head import RetinaHead
 from vitdet.detectors.roi_head import RoIHead
 from vitdet.detectors.rpn_head import RPNHead
 from vitdet.detectors.yolos import YOLOS
 
-__all__ = ["DETR", "YOLOS", "CascadeRoIHead", "RPNHead", "RoIHead"]
+__all__ = ["DETR", "YOLOS", "CascadeRoIHead", "RPNHead", "RetinaHead", "RoIHead"]
