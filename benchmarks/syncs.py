@@ -57,10 +57,7 @@ def main() -> None:
     parser.add_argument("--only", default="", metavar="TEXT", help="models with TEXT in their name")
     only = parser.parse_args().only
     torch.set_num_threads(1)
-    # Counts do not depend on the machine: those of the other models are kept.
     figures: dict[str, Any] = {}
-    if only and RESULT.is_file():
-        figures = json.loads(RESULT.read_text())["synchronisations"]
     for name, (build, losses) in MODELS.items():
         if only not in name:
             continue
@@ -70,6 +67,8 @@ def main() -> None:
             step()
         figures[name] = {"total": sum(found.values()), "operations": dict(sorted(found.items()))}
         print(f"{name:<40}{figures[name]['total']:>4}")
+    if only and RESULT.is_file():  # counts do not depend on the machine: the others are kept
+        figures = json.loads(RESULT.read_text())["synchronisations"] | figures
     result = {"machine": harness.machine(torch.device("cpu")), "synchronisations": figures}
     RESULT.write_text(json.dumps(result, indent=1) + "\n")
 
