@@ -13,7 +13,8 @@ import torch
 
 FOLDER = Path(__file__).parent
 # No peers to compare with, or no benchmark at all.
-NOT_BENCHMARKS = {"run", "harness", "backbone_peers", "set_prediction_peers", "data_check"}
+SHARED = {"run", "harness", "backbone_peers", "set_prediction_peers", "rcnn_peers"}
+NOT_BENCHMARKS = SHARED | {"data_check", "syncs"}
 
 
 def main() -> None:

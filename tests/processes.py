@@ -1,10 +1,13 @@
-"""Gloo processes on this machine, forked from one that has imported everything."""
+"""Gloo processes on this machine, forked from one that has imported everything and done nothing.
+
+Forks of the tests' own process cannot train: autograd has threads there, which no fork has.
+"""
 
 import multiprocessing
 import os
 import socket
 from collections.abc import Callable
-from multiprocessing.context import ForkProcess
+from multiprocessing.process import BaseProcess
 from typing import Any
 
 import torch
@@ -30,9 +33,10 @@ def in_processes(count: int, work: Callable[..., None], *args: Any, timeout: flo
         raise RuntimeError(f"{work.__name__} in {count} processes: exit codes {codes}")
 
 
-def start_processes(count: int, work: Callable[..., None], *args: Any) -> list[ForkProcess]:
+def start_processes(count: int, work: Callable[..., None], *args: Any) -> list[BaseProcess]:
     """As `in_processes`, but nothing is waited for."""
-    context, port = multiprocessing.get_context("fork"), free_port()
+    context, port = multiprocessing.get_context("forkserver"), free_port()
+    context.set_forkserver_preload(["vitdet.engine.launch", "mmdet.models", work.__module__])
     processes = [
         context.Process(target=_work, args=(rank, count, port, work, args)) for rank in range(count)
     ]

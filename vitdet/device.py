@@ -24,3 +24,10 @@ def use_device(device: str | torch.device | None) -> str:
     """Make mmengine run on `device` and return its name. Raises what `resolve_device` does."""
     mmengine_device.DEVICE = str(resolve_device(device))
     return mmengine_device.DEVICE
+
+
+def to_device(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """Send what the host made to the device, without waiting until it is there."""
+    if device.type != "cuda":
+        return tensor.to(device)
+    return tensor.pin_memory().to(device, non_blocking=True)

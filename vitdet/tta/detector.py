@@ -19,10 +19,12 @@ from mmengine.model import BaseTTAModel
 from mmengine.structures import InstanceData
 from torch import Tensor, nn
 
+from vitdet import detectors
 from vitdet.errors import UserError
 
 Maps = tuple[Tensor, ...]
 _ROI_HEADS = (StandardRoIHead, CascadeRoIHead, HybridTaskCascadeRoIHead)
+_OUR_ROI_HEADS = (detectors.RoIHead, detectors.CascadeRoIHead)  # which predict as those do
 _FLIPPED_DIMS = {"horizontal": (-1,), "vertical": (-2,), "diagonal": (-2, -1)}
 _FALLBACK = dict(nms=dict(type="nms", iou_threshold=0.5), max_per_img=100)
 
@@ -44,7 +46,7 @@ class AugmentedDetector(BaseTTAModel):
     def __init__(self, module: nn.Module | dict[str, Any]) -> None:
         super().__init__(module)
         roi_head = getattr(self.module, "roi_head", None)
-        self.has_roi_head = type(roi_head) in _ROI_HEADS
+        self.has_roi_head = type(roi_head) in _ROI_HEADS + _OUR_ROI_HEADS
         has_masks = getattr(self.module, "with_mask", False)
         if has_masks and not (self.has_roi_head and roi_head.with_mask):
             name = type(self.module if roi_head is None else roi_head).__name__

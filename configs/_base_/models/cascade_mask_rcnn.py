@@ -12,7 +12,8 @@ with read_base():
 
 from mmdet.models.detectors import CascadeRCNN
 from mmdet.models.losses import SmoothL1Loss
-from mmdet.models.roi_heads import CascadeRoIHead
+
+from vitdet.detectors import CascadeRoIHead
 
 model.merge(
     dict(

@@ -5,11 +5,9 @@ every `num_classes`.
 """
 
 from mmdet.models.data_preprocessors import DetDataPreprocessor
-from mmdet.models.dense_heads import RPNHead
 from mmdet.models.detectors import MaskRCNN
 from mmdet.models.losses import CrossEntropyLoss, L1Loss
 from mmdet.models.necks import FPN
-from mmdet.models.roi_heads import StandardRoIHead
 from mmdet.models.roi_heads.bbox_heads import Shared2FCBBoxHead
 from vitdet.detectors import FCNMaskHead
 from mmdet.models.roi_heads.roi_extractors import SingleRoIExtractor
@@ -17,6 +15,8 @@ from mmdet.models.task_modules.assigners import MaxIoUAssigner
 from mmdet.models.task_modules.coders import DeltaXYWHBBoxCoder
 from mmdet.models.task_modules.prior_generators import AnchorGenerator
 from mmdet.models.task_modules.samplers import RandomSampler
+
+from vitdet.detectors import RoIHead, RPNHead
 
 model = dict(
     type=MaskRCNN,
@@ -44,7 +44,7 @@ model = dict(
         loss_bbox=dict(type=L1Loss, loss_weight=1.0),
     ),
     roi_head=dict(
-        type=StandardRoIHead,
+        type=RoIHead,
         bbox_roi_extractor=dict(
             type=SingleRoIExtractor,
             roi_layer=dict(type="RoIAlign", output_size=7, sampling_ratio=0),

@@ -5,7 +5,6 @@ Left open, and filled in by `vitdet.engine.load_config`: the backbone, the neck'
 """
 
 from mmdet.models.data_preprocessors import DetDataPreprocessor
-from mmdet.models.dense_heads import RetinaHead
 from mmdet.models.detectors import RetinaNet
 from mmdet.models.losses import FocalLoss, L1Loss
 from mmdet.models.necks import FPN
@@ -13,6 +12,8 @@ from mmdet.models.task_modules.assigners import MaxIoUAssigner
 from mmdet.models.task_modules.coders import DeltaXYWHBBoxCoder
 from mmdet.models.task_modules.prior_generators import AnchorGenerator
 from mmdet.models.task_modules.samplers import PseudoSampler
+
+from vitdet.detectors import RetinaHead
 
 model = dict(
     type=RetinaNet,

@@ -1,7 +1,8 @@
 """RoIAlign (He et al. 2017, Mask R-CNN, section 3), mean and maximum over the samples of a bin.
 
-The mean is torchvision's kernel. Of the maximum the same kernel supplies the samples: RoIAlign with
-a bin for every sample. Rois with equal numbers of samples go together.
+The mean is torchvision's kernel, on a CPU sums of rows (`roi_align_cpu.py`). Of the maximum that
+kernel supplies the samples: RoIAlign with a bin for every sample. Rois with equal numbers of
+samples go together.
 """
 
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor
 
 from vitdet.compat.mmcv_ops.precision import kernel_dtype
 from vitdet.compat.mmcv_ops.results import fill
+from vitdet.compat.mmcv_ops.roi_align_cpu import Geometry, align, gradient, is_faster
 from vitdet.compat.mmcv_ops.roi_grids import groups, samples_per_bin, scaled_corners
 
 _MAX = 0  # the value of `pool_mode` that asks for the maximum
@@ -41,6 +43,10 @@ def roi_align_forward(
     input, rois = input.to(dtype), rois.to(dtype)
     if pool_mode != _MAX:
         size = (aligned_height, aligned_width)
+        if is_faster(input):
+            geometry = Geometry(size, spatial_scale, sampling_ratio, aligned)
+            fill(output, lambda: align(input, rois, geometry))
+            return
         kernel = torch.ops.torchvision.roi_align
         fill(output, lambda: kernel(input, rois, spatial_scale, *size, sampling_ratio, aligned))
         return
@@ -77,6 +83,13 @@ def roi_align_backward(
     dtype = kernel_dtype(grad_output.dtype)
     grad_output, rois = grad_output.to(dtype), rois.to(dtype)
     if pool_mode != _MAX:
+        if is_faster(grad_input):
+            geometry = Geometry(
+                (aligned_height, aligned_width), spatial_scale, sampling_ratio, aligned
+            )
+            shape = grad_input.shape  # which it gives up with its memory
+            fill(grad_input, lambda: gradient(grad_output, rois, shape, geometry))
+            return
         sizes = (aligned_height, aligned_width, *grad_input.shape)
         kernel = torch.ops.torchvision._roi_align_backward
         fill(
