@@ -1,15 +1,13 @@
 """`--compile`: `torch.compile` for the blocks that a model repeats, one by one."""
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from torch import nn
 
+from vitdet.engine.blocks import blocks_of
 from vitdet.errors import UserError
 
-# SwinBlock, SwinBlockV2, PVTBlock, EncoderLayer, mmdet's DetrTransformerDecoderLayer, Bottleneck
-_BLOCK = re.compile(r"(Block|Layer|Bottleneck)(V2)?$")
 # Graphs that torch keeps of a block's code: one per stage, kind of window, mode and size, while
 # sizes are not symbolic. Its own limit, 8, would let most of a hierarchical transformer go without.
 _GRAPHS = 64
@@ -29,7 +27,7 @@ def compile_blocks(model: nn.Module, options: Mapping[str, Any] | None = None) -
     """
     import torch._dynamo
 
-    blocks = _blocks(model)
+    blocks = blocks_of(model)
     if not blocks:
         raise UserError(
             f"--compile: {type(model).__name__} has no repeated blocks to compile; leave it out"
@@ -40,14 +38,3 @@ def compile_blocks(model: nn.Module, options: Mapping[str, Any] | None = None) -
     for block in blocks:
         block.compile(**(options or {}))
     return len(blocks)
-
-
-def _blocks(module: nn.Module) -> list[nn.Module]:
-    """The outermost modules that are called a block or layer and consist of several others."""
-    found = []
-    for child in module.children():
-        if _BLOCK.search(type(child).__name__) and len(list(child.children())) > 1:
-            found.append(child)
-        else:
-            found += _blocks(child)
-    return found

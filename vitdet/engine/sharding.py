@@ -1,6 +1,5 @@
 """`--fsdp`: weights, gradients and the optimizer's state are shared out over all processes."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -16,6 +15,7 @@ from torch.distributed.fsdp import fully_shard
 from torch.distributed.tensor import DTensor, distribute_tensor
 from torch.optim import Optimizer
 
+from vitdet.engine.blocks import blocks_of
 from vitdet.engine.config_types import class_of
 from vitdet.errors import UserError
 
@@ -39,7 +39,7 @@ class FullyShardedModel(nn.Module):
     def shard(self) -> None:
         """Keep this process's share only; an optimizer has to be built afterwards."""
         mesh = init_device_mesh(get_device(), (get_world_size(),))
-        for block in reversed(list(_blocks(self.module))):  # those inside of others first
+        for block in blocks_of(self.module):
             fully_shard(block, mesh=mesh)
         fully_shard(self.module, mesh=mesh)
         self.is_sharded = True
@@ -121,10 +121,3 @@ def _share(value: Any, parameter: Tensor) -> Any:
     return distribute_tensor(
         value.to(parameter.device), parameter.device_mesh, parameter.placements
     )
-
-
-def _blocks(model: nn.Module) -> Iterator[nn.Module]:
-    """Entries of the lists that hold a transformer's blocks, here and in mmdet's models."""
-    for name, module in model.named_modules():
-        if isinstance(module, nn.ModuleList) and name.rpartition(".")[2] in ("blocks", "layers"):
-            yield from (block for block in module if any(True for _ in block.children()))
