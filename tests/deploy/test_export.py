@@ -12,6 +12,7 @@ from mmengine.registry import MODELS, DefaultScope
 from PIL import Image
 
 from tests import tiny_mask_rcnn
+from tests.small_recipes import small_model
 from vitdet.cli import main
 from vitdet.deploy.export import export
 from vitdet.deploy.parity import compare, painted
@@ -21,28 +22,36 @@ from vitdet.inference import Predictor
 from vitdet.inference.model_card import KEY, ModelCard
 
 CONFIGS = Path(__file__).parents[1] / "engine"
-CLASSES = ("ant", "bee", "cat")
 
 
 def save_checkpoint(name: str, folder: Path) -> Path:
-    """A checkpoint of a tiny config of `tests/engine`, of random weights that see differences."""
-    config = load_model_config(CONFIGS / f"{name}.py")
+    """A checkpoint of a tiny model, of random weights that see differences."""
+    if name.startswith("tiny_"):
+        config = load_model_config(CONFIGS / f"{name}.py")
+        with DefaultScope.overwrite_default_scope(config["default_scope"]):
+            model = MODELS.build(config["model"])
+    else:
+        config = load_model_config(name)
+        model = small_model(config)
     torch.manual_seed(0)
-    with DefaultScope.overwrite_default_scope(config["default_scope"]):
-        model = MODELS.build(config["model"])
     for parameter in model.parameters():
         if parameter.ndim > 1:
             torch.nn.init.normal_(parameter, std=0.1)
-    names = getattr(model, "num_classes", None) or model.decode_head.num_classes
-    meta = dict(cfg=config.pretty_text, dataset_meta=dict(classes=[f"c{k}" for k in range(names)]))
+    heads = (model, *(getattr(model, head, None) for head in ("decode_head", "bbox_head")))
+    number = next(head.num_classes for head in heads if hasattr(head, "num_classes"))
+    meta = dict(cfg=config.pretty_text, dataset_meta=dict(classes=[f"c{k}" for k in range(number)]))
     path = folder / f"{name}.pth"
     torch.save(dict(state_dict=model.state_dict(), meta=meta), path)
     return path
 
 
-@pytest.fixture(
-    scope="module", params=["tiny_detr", "tiny_yolos", "tiny_upernet", "tiny_semantic_fpn"]
-)
+NAMES = [
+    *("tiny_detr", "tiny_yolos", "swin_retinanet_coco"),
+    *("tiny_upernet", "tiny_semantic_fpn"),
+]
+
+
+@pytest.fixture(scope="module", params=NAMES)
 def exported(request, tmp_path_factory) -> tuple[Path, Path]:
     """A checkpoint, and its ONNX file of 64 x 96."""
     checkpoint = save_checkpoint(request.param, tmp_path_factory.mktemp("run"))

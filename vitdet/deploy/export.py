@@ -9,7 +9,8 @@ from typing import Any, Literal
 import torch
 
 from vitdet.datasets.image_sources import images_of
-from vitdet.deploy.exportable import ExportedModel, exportable
+from vitdet.deploy.exportable import exportable
+from vitdet.deploy.exported_model import ExportedModel
 from vitdet.deploy.parity import compare
 from vitdet.errors import UserError
 from vitdet.inference import Predictor

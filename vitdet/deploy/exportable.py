@@ -1,13 +1,12 @@
 """Models as functions of pixels: what is around the network in Python, as tensor operations."""
 
 import torch
-import torch.nn.functional as F
-from mmseg.models.data_preprocessor import SegDataPreProcessor
 from torch import Tensor, nn
 
+from vitdet.deploy.dense_detector import ExportedRetinaNet, is_retinanet
+from vitdet.deploy.exported_model import ExportedModel, width_and_height
 from vitdet.detectors.set_predictor import SetPredictor
 from vitdet.errors import UserError
-from vitdet.inference.model_card import Task
 from vitdet.segmentors import EncoderDecoder
 from vitdet.set_prediction.boxes import cxcywh_to_xyxy
 
@@ -22,54 +21,12 @@ def exportable(model: nn.Module) -> "ExportedModel":
         return ExportedSetPredictor(model).eval()
     if isinstance(model, EncoderDecoder):
         return ExportedSegmentor(model).eval()
+    if is_retinanet(model):
+        return ExportedRetinaNet(model).eval()
     raise UserError(
-        f"a {type(model).__name__} cannot be exported yet; DETR, YOLOS and segmentors of an "
-        "encoder and a decoder can"
+        f"a {type(model).__name__} cannot be exported yet; DETR, YOLOS, RetinaNet (with "
+        "the usual box coder and suppression) and segmentors of an encoder and a decoder can"
     )
-
-
-class ExportedModel(nn.Module):
-    """From (B, H, W, 3) uint8 RGB to the outputs of a `ModelCard`.
-
-    Attributes:
-        task: see `ModelCard`.
-        output_names: of what `forward` returns.
-    """
-
-    task: Task
-    output_names: tuple[str, ...]
-
-    def __init__(self, model: nn.Module) -> None:
-        super().__init__()
-        self.model = model
-        preprocessor = model.data_preprocessor
-        # mmdet's and mmseg's swap the channels of files, which are BGR, and then normalise.
-        is_mmsegs = isinstance(preprocessor, SegDataPreProcessor)
-        is_rgb = preprocessor.channel_conversion if is_mmsegs else preprocessor._channel_conversion
-        self.swaps_channels = not is_rgb
-        for_tests = getattr(preprocessor, "test_cfg", None) or {}
-        divisor = for_tests.get("size_divisor") if is_mmsegs else preprocessor.pad_size_divisor
-        self.divisor = divisor or 1
-        for name in ("mean", "std"):
-            value = getattr(preprocessor, name, torch.full((3, 1, 1), float(name == "std")))
-            self.register_buffer(name, value.view(1, 3, 1, 1).float().clone())
-
-    @property
-    def fill(self) -> tuple[int, int, int]:
-        """RGB of what is closest to zero after normalisation, which images are padded with."""
-        colour = self.mean.flatten().round().int().tolist()
-        return tuple(reversed(colour)) if self.swaps_channels else tuple(colour)
-
-    def prepare(self, images: Tensor) -> Tensor:
-        """Normalise images: (B, H, W, 3) and pad them, to (B, 3, H', W')."""
-        x = images.permute(0, 3, 1, 2)
-        x = x.flip(1) if self.swaps_channels else x
-        x = (x.float() - self.mean) / self.std
-        height, width = x.shape[2:]
-        below, right = -height % self.divisor, -width % self.divisor
-        if self.divisor > 1:
-            x = F.pad(x, (0, right, 0, below))
-        return x
 
 
 class ExportedSetPredictor(ExportedModel):
@@ -89,9 +46,7 @@ class ExportedSetPredictor(ExportedModel):
         scores, queries = scores.topk(min(num_kept, scores.shape[1]), dim=1)
         boxes = cxcywh_to_xyxy(decoded.boxes[-1].float())
         boxes = boxes.gather(1, queries[..., None].expand(-1, -1, 4))
-        width, height = (boxes.new_ones(1) * images.shape[axis] for axis in (2, 1))
-        scale = torch.cat([width, height, width, height])
-        return boxes * scale, scores, labels.gather(1, queries)
+        return boxes * width_and_height(images).repeat(2), scores, labels.gather(1, queries)
 
 
 class ExportedSegmentor(ExportedModel):

@@ -1,0 +1,58 @@
+"""What all exported models begin with: pixels made what the network takes."""
+
+import torch
+import torch.nn.functional as F
+from mmseg.models.data_preprocessor import SegDataPreProcessor
+from torch import Tensor, nn
+
+from vitdet.inference.model_card import Task
+
+
+class ExportedModel(nn.Module):
+    """From (B, H, W, 3) uint8 RGB to the outputs of a `ModelCard`.
+
+    Attributes:
+        task: see `ModelCard`.
+        output_names: of what `forward` returns.
+    """
+
+    task: Task
+    output_names: tuple[str, ...]
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+        preprocessor = model.data_preprocessor
+        # mmdet's and mmseg's swap the channels of files, which are BGR, and then normalise.
+        is_mmsegs = isinstance(preprocessor, SegDataPreProcessor)
+        is_rgb = preprocessor.channel_conversion if is_mmsegs else preprocessor._channel_conversion
+        self.swaps_channels = not is_rgb
+        for_tests = getattr(preprocessor, "test_cfg", None) or {}
+        divisor = for_tests.get("size_divisor") if is_mmsegs else preprocessor.pad_size_divisor
+        self.divisor = divisor or 1
+        for name in ("mean", "std"):
+            value = getattr(preprocessor, name, torch.full((3, 1, 1), float(name == "std")))
+            self.register_buffer(name, value.view(1, 3, 1, 1).float().clone())
+
+    @property
+    def fill(self) -> tuple[int, int, int]:
+        """RGB of what is closest to zero after normalisation, which images are padded with."""
+        colour = self.mean.flatten().round().int().tolist()
+        return tuple(reversed(colour)) if self.swaps_channels else tuple(colour)
+
+    def prepare(self, images: Tensor) -> Tensor:
+        """Normalise images: (B, H, W, 3) and pad them, to (B, 3, H', W')."""
+        x = images.permute(0, 3, 1, 2)
+        x = x.flip(1) if self.swaps_channels else x
+        x = (x.float() - self.mean) / self.std
+        height, width = x.shape[2:]
+        below, right = -height % self.divisor, -width % self.divisor
+        if self.divisor > 1:
+            x = F.pad(x, (0, right, 0, below))
+        return x
+
+
+def width_and_height(images: Tensor) -> Tensor:
+    """(2,) float32, of images: (B, H, W, 3), whose sides may be symbols."""
+    one = torch.ones(1)
+    return torch.cat([one * images.shape[2], one * images.shape[1]])
