@@ -12,8 +12,8 @@ from harness import Benchmark, Case, Step
 from pycocotools import mask as coco_mask
 from torch import Tensor
 
+from vitdet.evaluation.mask_pasting import paste_masks
 from vitdet.evaluation.rle import encode_masks
-from vitdet.layers.mask_pasting import paste_masks
 
 NUM_MASKS, SIDE = 100, 28
 

@@ -11,10 +11,10 @@ import torch
 from mmengine.registry import MODELS, DefaultScope
 from PIL import Image
 
-from tests import tiny_mask_rcnn
 from tests.small_recipes import small_model
 from vitdet.cli import main
 from vitdet.deploy.export import export
+from vitdet.deploy.exportable import exportable
 from vitdet.deploy.parity import compare, painted
 from vitdet.engine.config import load_model_config
 from vitdet.errors import UserError
@@ -37,8 +37,9 @@ def save_checkpoint(name: str, folder: Path) -> Path:
     for parameter in model.parameters():
         if parameter.ndim > 1:
             torch.nn.init.normal_(parameter, std=0.1)
-    heads = (model, *(getattr(model, head, None) for head in ("decode_head", "bbox_head")))
-    number = next(head.num_classes for head in heads if hasattr(head, "num_classes"))
+    number = next(
+        module.num_classes for module in model.modules() if hasattr(module, "num_classes")
+    )
     meta = dict(cfg=config.pretty_text, dataset_meta=dict(classes=[f"c{k}" for k in range(number)]))
     path = folder / f"{name}.pth"
     torch.save(dict(state_dict=model.state_dict(), meta=meta), path)
@@ -46,7 +47,7 @@ def save_checkpoint(name: str, folder: Path) -> Path:
 
 
 NAMES = [
-    *("tiny_detr", "tiny_yolos", "swin_retinanet_coco"),
+    *("tiny_detr", "tiny_yolos", "swin_retinanet_coco", "swin_maskrcnn_coco"),
     *("tiny_upernet", "tiny_semantic_fpn"),
 ]
 
@@ -82,7 +83,8 @@ def test_results_are_in_pixels_of_the_photo(exported) -> None:
         assert ours.semantic.shape == (100, 192)
         return
     assert ours.boxes.max() > 96 and ours.boxes[:, 2].max() < 250
-    assert len(ours.scores) == len(theirs.scores)
+    if theirs.masks is not None:
+        assert ours.masks.shape == (len(ours.boxes), 100, 192) and ours.masks.any()
     assert (np.diff(ours.scores) <= 0).all()
 
 
@@ -117,12 +119,14 @@ def test_for_torch(tmp_path) -> None:
 
 
 class TestMistakes:
-    def test_a_model_that_cannot_be_exported(self, tmp_path, capsys) -> None:
-        checkpoint = tiny_mask_rcnn.save_checkpoint(tmp_path / "last.pth")
+    def test_a_model_that_cannot_be_exported(self) -> None:
+        with pytest.raises(UserError, match="a Linear cannot be exported yet; DETR"):
+            exportable(torch.nn.Linear(1, 1))
+
+    def test_a_file_that_is_exported_already(self, exported, capsys) -> None:
         with pytest.raises(SystemExit) as ended:
-            main(["export", str(checkpoint)])
-        assert ended.value.code == 2
-        assert "a MaskRCNN cannot be exported yet" in capsys.readouterr().err
+            main(["export", str(exported[1])])
+        assert ended.value.code == 2 and "exported file already" in capsys.readouterr().err
 
     def test_files_of_others(self, tmp_path) -> None:
         path = tmp_path / "model.onnx"

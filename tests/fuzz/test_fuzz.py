@@ -39,7 +39,7 @@ _ENDINGS = {
     "refused": lambda: _raise(UserError("no such thing")),
     "traceback": lambda: _raise(KeyError("x")),
     "message": lambda: _raise(UserError("")),
-    "memory": lambda: _fill_memory(100 << 20),
+    "memory": lambda: _fill_memory(400 << 20),
     "hang": lambda: sum(iter(int, 1)),
     "crash": lambda: os.kill(os.getpid(), signal.SIGSEGV),
 }

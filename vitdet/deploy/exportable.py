@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from vitdet.deploy.dense_detector import ExportedRetinaNet, is_retinanet
 from vitdet.deploy.exported_model import ExportedModel, width_and_height
+from vitdet.deploy.region_detector import ExportedRCNN, is_rcnn
 from vitdet.detectors.set_predictor import SetPredictor
 from vitdet.errors import UserError
 from vitdet.segmentors import EncoderDecoder
@@ -23,9 +24,11 @@ def exportable(model: nn.Module) -> "ExportedModel":
         return ExportedSegmentor(model).eval()
     if is_retinanet(model):
         return ExportedRetinaNet(model).eval()
+    if is_rcnn(model):
+        return ExportedRCNN(model).eval()
     raise UserError(
-        f"a {type(model).__name__} cannot be exported yet; DETR, YOLOS, RetinaNet (with "
-        "the usual box coder and suppression) and segmentors of an encoder and a decoder can"
+        f"a {type(model).__name__} cannot be exported yet; DETR, YOLOS, RetinaNet, "
+        "Faster and Mask R-CNN (of the usual parts) and segmentors of an encoder and a decoder can"
     )
 
 

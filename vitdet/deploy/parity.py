@@ -13,12 +13,14 @@ from torch import Tensor
 from vitdet.datasets.images import read_image
 from vitdet.datasets.shape_scene import lay_out, paint
 from vitdet.errors import UserError
+from vitdet.evaluation.mask_pasting import paste_masks
 from vitdet.inference.onnx_predictor import OnnxPredictor
 from vitdet.inference.prediction import Prediction
 from vitdet.inference.torch_predictor import TorchPredictor, to_prediction
 from vitdet.segmentors import EncoderDecoder
 
 SHOWN_SCORE = 0.05  # below it, what is last of an image may be one thing or another
+_FEWEST = 20  # of an image are compared in any case
 MAX_PIXELS, MAX_SCORE, MIN_EQUAL = 0.1, 1e-3, 0.999
 
 
@@ -31,7 +33,7 @@ class Parity:
         num_objects: compared, of detectors.
         pixels: between coordinates of boxes.
         scores: between scores.
-        equal: share of labels, or of the classes of pixels, that are equal.
+        equal: share that is equal: of labels, of the pixels in boxes, of the classes of pixels.
     """
 
     num_images: int
@@ -91,18 +93,23 @@ def _differences(
         theirs = _in_torch(reference, pixels).semantic
         return 0, 0.0, 0.0, float((ours["classes"][0] == theirs).mean())
     theirs = _in_torch(reference, pixels)
-    shown = theirs.scores >= min(SHOWN_SCORE, float(theirs.scores.max(initial=0)))
-    if not shown.any():
+    if not len(theirs.scores):
         return 0, 0.0, 0.0, 1.0
+    shown = theirs.scores >= min(SHOWN_SCORE, theirs.scores[:_FEWEST][-1])
     boxes, scores = theirs.boxes[shown], theirs.scores[shown]
     apart = np.abs(boxes[:, None] - ours["boxes"][0]).max(-1)  # (N, M)
     apart += 1e3 * np.abs(scores[:, None] - ours["scores"][0])  # several may share a place
     nearest = apart.argmin(-1)
+    equal = float((theirs.labels[shown] == ours["labels"][0, nearest]).mean())
+    if theirs.masks is not None:
+        pasted = paste_masks(ours["masks"][0, nearest], ours["boxes"][0, nearest], pixels.shape[:2])
+        area = (boxes[:, 2:] - boxes[:, :2]).prod(1).sum()
+        equal = min(equal, 1 - float((pasted != theirs.masks[shown]).sum() / area))
     return (
         len(boxes),
         float(np.abs(boxes - ours["boxes"][0, nearest]).max()),
         float(np.abs(scores - ours["scores"][0, nearest]).max()),
-        float((theirs.labels[shown] == ours["labels"][0, nearest]).mean()),
+        equal,
     )
 
 

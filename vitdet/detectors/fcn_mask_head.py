@@ -8,7 +8,7 @@ from mmdet.models.roi_heads.mask_heads import FCNMaskHead as MMFCNMaskHead
 from mmdet.models.roi_heads.mask_heads import HTCMaskHead as MMHTCMaskHead
 from torch import Tensor
 
-from vitdet.layers.mask_pasting import paste_masks
+from vitdet.evaluation.mask_pasting import paste_masks
 from vitdet.registry import MODELS
 
 

@@ -35,9 +35,8 @@ def merge_groups(optimizer: Optimizer) -> None:
     """
     merged: list[dict[str, Any]] = []
     for group in optimizer.param_groups:
-        settings = {key: value for key, value in group.items() if key != "params"}
         for other in merged:
-            if all(other[key] == value for key, value in settings.items()):
+            if {**other, "params": None} == {**group, "params": None}:
                 other["params"] += group["params"]
                 break
         else:

@@ -17,7 +17,8 @@ class ModelCard:
 
     Attributes:
         task: "detection": `boxes`: (B, N, 4) xyxy pixels of the input, `scores`: (B, N), `labels`:
-            (B, N); what has a score of 0 is none. "segmentation": `classes`: (B, H, W).
+            (B, N), of some `masks`: (B, N, h, w), probabilities in each box; what has a score of 0
+            is none. "segmentation": `classes`: (B, H, W).
         class_names: name of each class.
         scale: longer and shorter side that images are resized into, proportions kept.
         size: (H, W) of the input, which images are padded to; None where any will do.

@@ -9,6 +9,7 @@ import numpy as np
 
 from vitdet.datasets.images import read_image
 from vitdet.errors import UserError
+from vitdet.evaluation.mask_pasting import paste_masks
 from vitdet.inference.model_card import KEY, ModelCard
 from vitdet.inference.prediction import Prediction
 from vitdet.inference.predictor import Predictor
@@ -118,7 +119,11 @@ class OnnxPredictor(Predictor):
             )  # fmt: skip
         found = outputs["scores"] > 0
         boxes = outputs["boxes"][found] / np.float32([*factors, *factors])
-        return Prediction(boxes, outputs["scores"][found], outputs["labels"][found], **common)
+        masks = None
+        if "masks" in outputs:
+            masks = paste_masks(outputs["masks"][found], boxes, size)
+        scores, labels = outputs["scores"][found], outputs["labels"][found]
+        return Prediction(boxes, scores, labels, masks=masks, **common)
 
 
 def _providers(onnxruntime: Any, device: Any) -> list[str]:

@@ -5,8 +5,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vitdet.layers import mask_pasting
-from vitdet.layers.mask_pasting import paste_masks
+from vitdet.evaluation import mask_pasting
+from vitdet.evaluation.mask_pasting import paste_masks
 
 
 def reference(probabilities: Tensor, boxes: Tensor, size: tuple[int, int]) -> Tensor:
