@@ -37,9 +37,7 @@ def save_checkpoint(name: str, folder: Path) -> Path:
     for parameter in model.parameters():
         if parameter.ndim > 1:
             torch.nn.init.normal_(parameter, std=0.1)
-    number = next(
-        module.num_classes for module in model.modules() if hasattr(module, "num_classes")
-    )
+    number = max(one.num_classes for one in model.modules() if hasattr(one, "num_classes"))
     meta = dict(cfg=config.pretty_text, dataset_meta=dict(classes=[f"c{k}" for k in range(number)]))
     path = folder / f"{name}.pth"
     torch.save(dict(state_dict=model.state_dict(), meta=meta), path)
