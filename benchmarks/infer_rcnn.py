@@ -4,8 +4,6 @@ from collections.abc import Callable
 
 import torch
 from harness import Benchmark, Case, Step
-from mmdet.structures import DetDataSample
-from mmdet.structures.mask import encode_mask_results
 from pycocotools import mask as coco_mask
 from rcnn_peers import mmdet_swin, vitdet_swin
 from torch import Tensor, nn
@@ -22,6 +20,8 @@ def inference(
     build_model: Callable[[], nn.Module], encode: Callable[[Tensor], list]
 ) -> Callable[[Case, torch.device], Step]:
     def build(case: Case, device: torch.device) -> Step:
+        from mmdet.structures import DetDataSample
+
         model = build_model().to(device).eval()
         with torch.no_grad():
             model.roi_head.bbox_head.fc_cls.weight.mul_(SURENESS)
@@ -48,6 +48,8 @@ def inference(
 
 
 def mmdet_codes(masks: Tensor) -> list:
+    from mmdet.structures.mask import encode_mask_results
+
     return encode_mask_results(masks.cpu().numpy())
 
 
