@@ -68,7 +68,11 @@ def export(
     _write(program, module, target, card=card, file_format=file_format)
     if file_format == "onnx":
         sources = [one.image for one in images_of(list(images))] if images else []
-        report = compare(Predictor(target, "cpu"), predictor, sources)
+        try:
+            report = compare(Predictor(target, "cpu"), predictor, sources)
+        except UserError:
+            target.unlink()  # a wrong file is worse than none
+            raise
         sys.stdout.write(f"{target}: {report}\n")
     return target
 

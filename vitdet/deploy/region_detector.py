@@ -132,7 +132,8 @@ def _without_small(boxes: Tensor, scores: Tensor, config: Any) -> Tensor:
 def _features(extractor: SingleRoIExtractor, maps: Sequence[Tensor], boxes: Tensor) -> Tensor:
     """Features (B * N, C, size, size) of boxes: (B, N, 4), each read from the level of its size.
 
-    On the other levels it is a region without extent, which RoIAlign is done with at once.
+    On the other levels it is a region without extent, which RoIAlign is done with at once; what it
+    reads there, with a fixed number of samples, counts for nothing.
     """
     images = torch.arange(boxes.shape[0]).repeat_interleave(boxes.shape[1])
     regions = boxes.flatten(0, 1)
@@ -140,8 +141,9 @@ def _features(extractor: SingleRoIExtractor, maps: Sequence[Tensor], boxes: Tens
     levels = levels_of(extractor, rois)
     found = 0
     for level, (layer, features) in enumerate(zip(extractor.roi_layers, maps, strict=False)):
-        own = regions * (levels == level)[:, None]
-        found = found + roi_align(
+        is_own = levels == level
+        own = regions * is_own[:, None]
+        read = roi_align(
             features,
             torch.cat([rois[:, :1], own], dim=1),
             layer.output_size,
@@ -149,6 +151,7 @@ def _features(extractor: SingleRoIExtractor, maps: Sequence[Tensor], boxes: Tens
             layer.sampling_ratio,
             layer.aligned,
         )
+        found = found + read * is_own[:, None, None, None]
     return found
 
 
