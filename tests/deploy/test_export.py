@@ -96,13 +96,24 @@ def test_torch_is_not_imported(exported, tmp_path) -> None:
     subprocess.run([sys.executable, "-c", code, str(exported[1]), str(photo)], check=True)
 
 
-def test_a_file_for_any_size(tmp_path) -> None:
-    checkpoint = save_checkpoint("tiny_detr", tmp_path)
+@pytest.mark.parametrize(
+    ("name", "multiple"),
+    [
+        ("tiny_detr", 1),
+        pytest.param("swin_maskrcnn_coco", 128, marks=pytest.mark.slow),  # windows of 4 tokens
+        pytest.param("swin_retinanet_coco", 128, marks=pytest.mark.slow),
+        pytest.param("tiny_yolos", 32, marks=pytest.mark.slow),
+    ],
+)
+def test_a_file_for_any_size(name, multiple, tmp_path) -> None:
+    checkpoint = save_checkpoint(name, tmp_path)
     file = export(checkpoint, dynamic=True)
     predictor = Predictor(file)
-    assert predictor.card.size is None
-    sizes = [predictor.prepare(one)[0].shape for one in painted()]
-    assert sizes[0] != sizes[1]
+    assert predictor.card.size is None and predictor.card.multiple == multiple
+    for image in painted():
+        prepared, (factor, _) = predictor.prepare(image)
+        for length, side in zip(prepared.shape, image.shape[:2], strict=False):
+            assert length % multiple == 0 and 0 <= length - side * factor < multiple + 1
     assert compare(predictor, Predictor(checkpoint, "cpu")).holds
 
 
@@ -120,6 +131,12 @@ class TestMistakes:
     def test_a_model_that_cannot_be_exported(self) -> None:
         with pytest.raises(UserError, match="a Linear cannot be exported yet; DETR"):
             exportable(torch.nn.Linear(1, 1))
+
+    def test_a_segmentor_of_any_size(self, tmp_path) -> None:
+        checkpoint = save_checkpoint("tiny_semantic_fpn", tmp_path)
+        with pytest.raises(UserError, match="one size: leave --dynamic out"):
+            export(checkpoint, dynamic=True)
+        assert not list(tmp_path.glob("*.onnx"))
 
     def test_a_file_that_is_exported_already(self, exported, capsys) -> None:
         with pytest.raises(SystemExit) as ended:

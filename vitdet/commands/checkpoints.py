@@ -30,7 +30,7 @@ def add_export(commands: Any) -> None:
     parser.add_argument(
         "--size", type=int, nargs=2, metavar=("H", "W"), help="of the input (default: the recipe's)"
     )
-    parser.add_argument("--dynamic", action="store_true", help="images of any size")
+    parser.add_argument("--dynamic", action="store_true", help="images of any size, for detectors")
     parser.add_argument(
         "--images", nargs="+", default=[], metavar="PHOTO", help="to check the file with"
     )

@@ -42,7 +42,9 @@ class ExportedRetinaNet(ExportedModel):
         for logits, deltas, anchors in levels:
             logits = logits.permute(0, 2, 3, 1).flatten(1)  # (B, N * K)
             deltas = deltas.permute(0, 2, 3, 1).unflatten(3, (-1, 4)).flatten(1, 3)
-            scores, places = logits.sigmoid().topk(min(config["nms_pre"], logits.shape[1]), dim=1)
+            scores, places = logits.sigmoid().topk(
+                torch.sym_min(config["nms_pre"], logits.shape[1]), dim=1
+            )
             rows = places // head.num_classes
             chosen = deltas.gather(1, rows[..., None].expand(-1, -1, 4))
             boxes = box_deltas.decode(head.bbox_coder, anchors[rows], chosen, limits)

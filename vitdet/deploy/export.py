@@ -20,6 +20,7 @@ from vitdet.inference.torch_predictor import TorchPredictor
 Format = Literal["onnx", "torch_export"]
 _TRACED_BATCH = 2  # what is traced with one image may hold for one only
 _STEP = 32  # that sizes are rounded up to
+_SMALLEST, _LARGEST = 64, 8192  # sides, where they are not fixed
 
 
 def export(
@@ -39,7 +40,8 @@ def export(
         out: file to write; by default the checkpoint's name with another ending.
         size: (H, W) of the input, by default what the recipe resizes a landscape photo to; larger
             and smaller photos are resized into it.
-        dynamic: images of any size, where the model's operations allow it.
+        dynamic: images of any size, up to multiples that spare the layers padding, where the
+            model's operations allow it.
         images: photos to check the file with.
         trusted_modules: as for `Predictor`.
 
@@ -52,6 +54,9 @@ def export(
     if not isinstance(predictor, TorchPredictor):
         raise UserError(f"{checkpoint} is an exported file already")
     module = exportable(predictor.model)
+    if dynamic and module.task == "segmentation":
+        # Pooling to a grid, and resizing to another map's size, are traced for one size.
+        raise UserError("a segmentor is exported for one size: leave --dynamic out, give --size")
     scale = _scale(predictor)
     size = size or tuple(-(-side // _STEP) * _STEP for side in (min(scale), max(scale)))
     card = ModelCard(
@@ -59,6 +64,7 @@ def export(
         class_names=tuple(predictor.class_names),
         scale=scale,
         size=None if dynamic else size,
+        multiple=module.multiple,
         fill=module.fill,
         colours=tuple(map(tuple, predictor.colours)),
     )
@@ -70,20 +76,27 @@ def export(
         sources = [one.image for one in images_of(list(images))] if images else []
         try:
             report = compare(Predictor(target, "cpu"), predictor, sources)
-        except UserError:
+        except Exception as error:  # ours, or onnxruntime's, which have no common class
             target.unlink()  # a wrong file is worse than none
-            raise
+            if isinstance(error, UserError):
+                raise
+            reason = str(error).strip().splitlines()[0][:200]
+            raise UserError(f"onnxruntime cannot run the exported file ({reason})") from error
         sys.stdout.write(f"{target}: {report}\n")
     return target
 
 
 def _trace(module: ExportedModel, size: tuple[int, int], *, dynamic: bool) -> Any:
+    symbols: dict[int, Any] = {0: torch.export.Dim("batch", min=1, max=1024)}
+    if dynamic:
+        multiple = module.multiple
+        fewest = -(-_SMALLEST // multiple)
+        size = (2 * fewest * multiple, 3 * fewest * multiple)
+        for axis, name in ((1, "rows"), (2, "columns")):
+            symbols[axis] = multiple * torch.export.Dim(name, min=fewest, max=_LARGEST // multiple)
     generator = torch.Generator().manual_seed(0)
     shape = (_TRACED_BATCH, *size, 3)
     images = torch.randint(0, 256, shape, generator=generator, dtype=torch.uint8)
-    symbols: dict[int, Any] = {0: torch.export.Dim("batch", min=1, max=1024)}
-    if dynamic:
-        symbols |= {1: torch.export.Dim("height", min=64), 2: torch.export.Dim("width", min=64)}
     try:
         with torch.no_grad():
             return torch.export.export(module, (images,), dynamic_shapes={"images": symbols})

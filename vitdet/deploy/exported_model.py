@@ -1,11 +1,16 @@
 """What all exported models begin with: pixels made what the network takes."""
 
+import math
+
 import torch
 import torch.nn.functional as F
 from mmseg.models.data_preprocessor import SegDataPreProcessor
 from torch import Tensor, nn
 
+from vitdet.backbones import ResNet
 from vitdet.inference.model_card import Task
+
+_STRIDE = 32  # of the coarsest map of a backbone
 
 
 class ExportedModel(nn.Module):
@@ -33,6 +38,19 @@ class ExportedModel(nn.Module):
         for name in ("mean", "std"):
             value = getattr(preprocessor, name, torch.full((3, 1, 1), float(name == "std")))
             self.register_buffer(name, value.view(1, 3, 1, 1).float().clone())
+
+    @property
+    def multiple(self) -> int:
+        """Of what the sides of images have to be where they are not known beforehand.
+
+        Then no layer pads its map, which it would decide by the size: all but ResNets cut maps into
+        patches, some of them the maps of a stride of up to 32 into windows.
+        """
+        modules = list(self.model.modules())
+        if any(isinstance(module, ResNet) for module in modules):
+            return self.divisor
+        windows = (getattr(module, "window_size", None) for module in modules)
+        return math.lcm(self.divisor, _STRIDE * math.lcm(*filter(None, windows)))
 
     @property
     def fill(self) -> tuple[int, int, int]:

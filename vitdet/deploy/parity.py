@@ -96,11 +96,13 @@ def _differences(
     if not len(theirs.scores):
         return 0, 0.0, 0.0, 1.0
     shown = theirs.scores >= min(SHOWN_SCORE, theirs.scores[:_FEWEST][-1])
-    boxes, scores = theirs.boxes[shown], theirs.scores[shown]
+    boxes, scores, labels = theirs.boxes[shown], theirs.scores[shown], theirs.labels[shown]
     apart = np.abs(boxes[:, None] - ours["boxes"][0]).max(-1)  # (N, M)
-    apart += 1e3 * np.abs(scores[:, None] - ours["scores"][0])  # several may share a place
+    # Several may share a place, and even a score: then it is the one of the same class.
+    apart += 1e3 * np.abs(scores[:, None] - ours["scores"][0])
+    apart += MAX_PIXELS / 2 * (labels[:, None] != ours["labels"][0])
     nearest = apart.argmin(-1)
-    equal = float((theirs.labels[shown] == ours["labels"][0, nearest]).mean())
+    equal = float((labels == ours["labels"][0, nearest]).mean())
     if theirs.masks is not None:
         pasted = paste_masks(ours["masks"][0, nearest], ours["boxes"][0, nearest], pixels.shape[:2])
         area = (boxes[:, 2:] - boxes[:, :2]).prod(1).sum()

@@ -116,7 +116,7 @@ class ExportedRCNN(ExportedModel):
         ):
             scores = logits.permute(0, 2, 3, 1).flatten(1).sigmoid()
             deltas = deltas.permute(0, 2, 3, 1).unflatten(3, (-1, 4)).flatten(1, 3)
-            scores, rows = scores.topk(min(config["nms_pre"], scores.shape[1]), dim=1)
+            scores, rows = scores.topk(torch.sym_min(config["nms_pre"], scores.shape[1]), dim=1)
             chosen = deltas.gather(1, rows[..., None].expand(-1, -1, 4))
             boxes = box_deltas.decode(head.bbox_coder, anchors[rows], chosen, limits)
             parts.append((boxes, scores, torch.full_like(rows, level)))

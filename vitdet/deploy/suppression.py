@@ -25,7 +25,7 @@ def suppress(boxes: Tensor, scores: Tensor, groups: Tensor, *, iou_threshold: fl
 
 def best(scores: Tensor, number: int, *others: Tensor) -> tuple[Tensor, ...]:
     """The `number` highest of scores: (B, N), and what belongs to them in others: (B, N, ...)."""
-    scores, places = scores.topk(min(number, scores.shape[1]), dim=1)
+    scores, places = scores.topk(torch.sym_min(number, scores.shape[1]), dim=1)
     return scores, *(_gathered(other, places) for other in others)
 
 

@@ -21,7 +21,8 @@ class ModelCard:
             is none. "segmentation": `classes`: (B, H, W).
         class_names: name of each class.
         scale: longer and shorter side that images are resized into, proportions kept.
-        size: (H, W) of the input, which images are padded to; None where any will do.
+        size: (H, W) of the input, which images are padded to; None where others will do.
+        multiple: of what the sides of the input are, where it has no fixed size.
         fill: RGB of the padding.
         colours: of each class, where classes of pixels are drawn.
         thing_names: in panoptic segmentation, what is counted.
@@ -34,6 +35,7 @@ class ModelCard:
     fill: tuple[int, int, int]
     colours: tuple[tuple[int, int, int], ...] = ()
     thing_names: tuple[str, ...] = ()
+    multiple: int = 1
 
     def to_json(self) -> str:
         return json.dumps(dataclasses.asdict(self))

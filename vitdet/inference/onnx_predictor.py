@@ -63,7 +63,7 @@ class OnnxPredictor(Predictor):
         self.outputs = [output.name for output in self.session.get_outputs()]
 
     def prepare(self, image: Path | np.ndarray) -> tuple[np.ndarray, tuple[float, float]]:
-        """Resize an image as the model takes it, and pad it if the model's size is fixed.
+        """Resize an image as the model takes it, and pad it to a size that it takes.
 
         Returns (h, w, 3) uint8 RGB, and the factors of width and height.
         """
@@ -77,12 +77,18 @@ class OnnxPredictor(Predictor):
         size = (int(width * factor + 0.5), int(height * factor + 0.5))
         if size != (width, height):
             pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_LINEAR)
-        if self.card.size is not None:
-            padded = np.empty((*self.card.size, 3), np.uint8)
-            padded[:] = self.card.fill
-            padded[: size[1], : size[0]] = pixels
-            pixels = padded
-        return pixels, (size[0] / width, size[1] / height)
+        return self._padded(pixels), (size[0] / width, size[1] / height)
+
+    def _padded(self, pixels: np.ndarray) -> np.ndarray:
+        height, width = pixels.shape[:2]
+        multiple = self.card.multiple
+        size = self.card.size or (height + -height % multiple, width + -width % multiple)
+        if size == (height, width):
+            return pixels
+        padded = np.empty((*size, 3), np.uint8)
+        padded[:] = self.card.fill
+        padded[:height, :width] = pixels
+        return padded
 
     def run(self, images: np.ndarray) -> dict[str, np.ndarray]:
         """The model's outputs for images: (B, H, W, 3) uint8 RGB, as `ModelCard` describes them."""
