@@ -5,18 +5,20 @@ outside there is none, and QueryInst's boxes may lie there. Delete when `_do_pas
 """
 
 from types import ModuleType
-
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from vitdet.compat.hooks import when_imported
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def _patch(module: ModuleType) -> None:
     paste = module._do_paste_mask
 
     def paste_where_there_is_image(
-        masks: Tensor, boxes: Tensor, img_h: int, img_w: int, skip_empty: bool = True
-    ) -> tuple[Tensor, tuple[slice, ...]]:
+        masks: "Tensor", boxes: "Tensor", img_h: int, img_w: int, skip_empty: bool = True
+    ) -> tuple["Tensor", tuple[slice, ...]]:
         (left, top), (right, bottom) = boxes[:, :2].amin(0), boxes[:, 2:].amax(0)
         is_inside = left < img_w and top < img_h and right > 0 and bottom > 0
         return paste(masks, boxes, img_h, img_w, skip_empty and bool(is_inside))
