@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import torch
 from mmcv.transforms import Compose, LoadAnnotations, LoadImageFromFile
@@ -21,7 +22,7 @@ from vitdet.checkpoints.files import read_checkpoint
 from vitdet.device import resolve_device
 from vitdet.errors import UserError
 from vitdet.inference.prediction import Prediction
-from vitdet.inference.predictor import Predictor
+from vitdet.inference.predictor import Predictor, too_narrow
 from vitdet.visualization.colours import Colour
 from vitdet.visualization.semantic import class_colours
 
@@ -77,7 +78,10 @@ class TorchPredictor(Predictor):
             size = pixels.shape[:2]
             loaded = {"img": pixels, "img_path": None, "img_shape": size, "ori_shape": size}
         loaded["img_id"] = 0  # packed by mmdet's transforms, used by nobody here
-        return self.transforms(loaded)
+        try:
+            return self.transforms(loaded)
+        except cv2.error as error:
+            raise too_narrow(loaded["img"].shape) from error
 
     def _read(self, path: Path) -> dict[str, Any]:
         try:
