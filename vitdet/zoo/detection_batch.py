@@ -81,7 +81,7 @@ class _SampleMaker:
             masks=BitmapMasks([], self._side, self._side),
         )
         sample.proposals = InstanceData(
-            bboxes=HorizontalBoxes(boxes.repeat(20, 1)), scores=torch.ones(20 * len(boxes))
+            bboxes=boxes.repeat(20, 1), scores=torch.ones(20 * len(boxes))
         )
         sample.gt_sem_seg = PixelData(sem_seg=self._map())
         return self._pixels(3, self._side, self._side), sample
