@@ -12,6 +12,7 @@ import sys
 from collections.abc import Sequence
 
 import vitdet
+from vitdet.commands.benchmark_model import add_benchmark_model
 from vitdet.commands.checkpoints import add_export, add_inspect, add_publish
 from vitdet.commands.data import add_check_data, add_convert_data
 from vitdet.commands.predict import add_predict
@@ -30,6 +31,7 @@ _COMMANDS = (
     add_export,
     add_publish,
     add_serve,
+    add_benchmark_model,
     add_zoo,
 )
 _TRY_AGAIN = 75  # EX_TEMPFAIL of sysexits.h

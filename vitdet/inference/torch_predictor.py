@@ -56,6 +56,30 @@ class TorchPredictor(Predictor):
         load_checkpoint(self.model, content, source=checkpoint)
         self.model.to(self.device).eval()
 
+    @property
+    def scale(self) -> tuple[int, int] | None:
+        """Longer and shorter side that images are resized into; None where it is not that simple.
+
+        May be set, to predict at another size than the recipe's.
+        """
+        resize = self._resize()
+        return resize and (int(max(resize.scale)), int(min(resize.scale)))
+
+    @scale.setter
+    def scale(self, sides: tuple[int, int]) -> None:
+        resize = self._resize()
+        if resize is None:
+            raise UserError("the test pipeline has no Resize with a scale: the size stays as it is")
+        resize.scale = (max(sides), min(sides))
+
+    def _resize(self) -> Any | None:
+        """The transform that resizes images."""
+        for transform in self.transforms.transforms:
+            scale = getattr(transform, "scale", None)
+            if isinstance(scale, tuple | list) and len(scale) == 2:
+                return transform
+        return None
+
     @torch.inference_mode()
     def _predict(self, batch: Sequence[Path | np.ndarray]) -> list[Prediction]:
         packed = [self._prepare(image) for image in batch]
