@@ -7,7 +7,6 @@ python tests/serving/run.py hostile --uploads 10000
 """
 
 import argparse
-import csv
 import json
 import os
 import platform
@@ -24,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+import numpy as np
 import psutil
 
 ROOT = Path(__file__).parents[2]
@@ -106,30 +106,27 @@ def run_load(
         "SERVING_REQUESTS": str(num_requests),
         "SERVING_CLIENTS": str(num_clients),
     }
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        running_service(checkpoint) as (process, address),
-        Memory(process.pid) as memory,
-    ):
+    with running_service(checkpoint) as (process, address), Memory(process.pid) as memory:
         command = [
             "locust", "-f", str(ROOT / "tests/serving/locustfile.py"), "--headless", "--host",
-            address, "--users", str(num_clients), "--spawn-rate", str(num_clients), "--csv",
-            f"{folder}/load", "--only-summary",
+            address, "--users", str(num_clients), "--spawn-rate", str(num_clients), "--json",
         ]  # fmt: skip
         began = time.monotonic()
-        subprocess.run(command, env=environment, check=True)
+        done = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE)
         seconds = time.monotonic() - began
-        rows = list(csv.DictReader(open(f"{folder}/load_stats.csv")))  # noqa: SIM115
         metrics = httpx2.get(f"{address}/metrics").text
-    total = next(row for row in rows if row["Name"] == "Aggregated")
+    (total,) = json.loads(done.stdout)
+    times = np.repeat(
+        [float(one) for one in total["response_times"]], list(total["response_times"].values())
+    )
     answered = metrics.partition('vitdet_requests_total{status="200"} ')[2].split("\n")[0]
     return {
-        "requests": int(total["Request Count"]),
+        "requests": total["num_requests"],
         "clients": num_clients,
-        "failures": int(total["Failure Count"]),
+        "failures": total["num_failures"],
         "answered_with_200": int(float(answered)),
         "seconds": round(seconds, 1),
-        "milliseconds": {name: float(total[name]) for name in ("50%", "90%", "99%", "100%")},
+        "milliseconds": {f"p{p}": float(np.percentile(times, p)) for p in (50, 90, 99, 100)},
         "memory_mib": memory.summary(),
     }
 

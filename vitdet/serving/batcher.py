@@ -51,25 +51,27 @@ class Batcher:
 
     async def run(self) -> None:
         """Work until cancelled."""
-        loop = asyncio.get_running_loop()
         while True:
             await self._has_come.wait()
-            batch = self._next_batch()
-            if not batch:
-                self._has_come.clear()
+            await self._run_batch()  # a frame of its own: nothing keeps pixels and masks after it
+
+    async def _run_batch(self) -> None:
+        batch = self._next_batch()
+        if not batch:
+            self._has_come.clear()
+            return
+        begin = time.perf_counter()
+        images = [pixels for pixels, _ in batch]
+        loop = asyncio.get_running_loop()
+        outcomes = await loop.run_in_executor(self._thread, self._predict_all, images)
+        self.observe(len(batch), time.perf_counter() - begin)
+        for (_, future), outcome in zip(batch, outcomes, strict=True):
+            if future.cancelled():
                 continue
-            begin = time.perf_counter()
-            images = [pixels for pixels, _ in batch]
-            outcomes = await loop.run_in_executor(self._thread, self._predict_all, images)
-            self.observe(len(batch), time.perf_counter() - begin)
-            for (_, future), outcome in zip(batch, outcomes, strict=True):
-                if future.cancelled():
-                    continue
-                if isinstance(outcome, Exception):
-                    future.set_exception(outcome)
-                else:
-                    future.set_result(outcome)
-            del batch, images, outcomes, outcome  # pixels and masks, until the next photo comes
+            if isinstance(outcome, Exception):
+                future.set_exception(outcome)
+            else:
+                future.set_result(outcome)
 
     def close(self) -> None:
         """Wait for the batch that the model has, and end its thread."""
