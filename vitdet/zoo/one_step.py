@@ -19,6 +19,7 @@ from vitdet.zoo.segmentation_batch import segmentation_batch
 SIDES = (128, 320, 640)
 """Sizes of the images in pixels: the next is tried where a model wants larger ones."""
 
+_SAMPLED_BOXES = 32  # of an image; a mask head spends seconds on 128
 _WHAT_A_RUNNER_TELLS = dict(iter=0, epoch=0, max_iters=1, max_epochs=1)
 
 
@@ -32,6 +33,14 @@ def build_model(config: Mapping[str, Any], device: str) -> nn.Module:
     scope = config.get("default_scope") or "mmengine"
     with torch.device(device), DefaultScope.overwrite_default_scope(scope):
         return MODELS.build(config["model"])
+
+
+def what_is_stepped(config: Config) -> list[Any]:
+    """All of a config that `step` goes by; uses the config up."""
+    drop_weights(config["model"])
+    _shrink(config["model"], SIDES[0])
+    rescaled = [node for node in nodes_of(config) if node.get("type") == "SegRescale"]
+    return [config.get(key) for key in ("default_scope", "model", "optim_wrapper")] + rescaled
 
 
 def step(config: Config, side: int) -> None:
@@ -92,12 +101,16 @@ def _batch(config: Config, side: int, *, training: bool) -> dict[str, Any]:
 
 
 def _shrink(model: Mapping[str, Any], side: int) -> None:
-    """Let images stay small where a config fixes their size, in place.
+    """Keep images, and the boxes to train on, few and small, in place.
 
-    That is where it pads them to a size of its own, or builds a transformer for one size only.
+    A config fixes the size of images where it pads them to a size of its own, or builds a
+    transformer for one size only.
     """
     for part in ("data_preprocessor", "backbone"):
         for node in nodes_of(model.get(part) or {}):
             for key in ("size", "test_size", "img_size"):
                 if isinstance(node.get(key), list | tuple):
                     node[key] = (side, side)
+    for node in nodes_of(model):
+        if str(node.get("type")).endswith("Sampler") and "num" in node:
+            node["num"] = min(node["num"], _SAMPLED_BOXES)
