@@ -16,6 +16,7 @@ from vitdet.commands.checkpoints import add_export, add_inspect, add_publish
 from vitdet.commands.data import add_check_data, add_convert_data
 from vitdet.commands.predict import add_predict
 from vitdet.commands.train import add_test, add_train
+from vitdet.commands.visualize import add_visualize
 from vitdet.commands.zoo import add_zoo
 from vitdet.errors import LostProcessError, StoppedError, UserError
 
@@ -28,6 +29,7 @@ _COMMANDS = (
     add_inspect,
     add_export,
     add_publish,
+    add_visualize,
     add_zoo,
 )
 _TRY_AGAIN = 75  # EX_TEMPFAIL of sysexits.h

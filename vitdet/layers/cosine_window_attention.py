@@ -101,7 +101,7 @@ class CosineWindowAttention(nn.Module):
     def _merging(
         self, offsets: Tensor, index: Tensor, mask: Tensor | None, dtype: torch.dtype
     ) -> tuple[tuple[int, int], Tensor]:
-        """Which axes of queries: (B, num_windows, num_heads, N, D) become one, and the bias then."""
+        """Which axes of (B, num_windows, num_heads, N, D) become one, and the bias then."""
         bias = relative_position_bias(self._bias_table(offsets).to(dtype), index)
         if mask is None:
             return (0, 1), bias[None]  # (B * num_windows, num_heads, N, D), one for all windows

@@ -88,7 +88,7 @@ class WindowAttention(nn.Module):
     def _merging(
         self, mask: Tensor | None, window_size: int, dtype: torch.dtype
     ) -> tuple[tuple[int, int], Tensor]:
-        """Which axes of queries: (B, num_windows, num_heads, N, D) become one, and the bias then."""
+        """Which axes of (B, num_windows, num_heads, N, D) become one, and the bias then."""
         bias = relative_position_bias(
             self.relative_position_bias_table.to(dtype), self._position_index(window_size)
         )
