@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from vitdet.commands.train import add_config_arguments
+
 
 def add_visualize(commands: Any) -> None:
     parser = commands.add_parser(
@@ -15,6 +17,7 @@ def add_visualize(commands: Any) -> None:
     )
     actions = parser.add_subparsers(dest="action", required=True, metavar="WHAT")
     _add_attention(actions)
+    _add_predictions(actions)
 
 
 def _add_attention(actions: Any) -> None:
@@ -49,17 +52,37 @@ def _add_attention(actions: Any) -> None:
     _add_output(parser, "attention.png", page="page: click on a photo to see what that place asks")
 
 
+def _add_predictions(actions: Any) -> None:
+    parser = _action(actions, "predictions", "predictions beside labels, errors marked", _errors)
+    parser.add_argument("config", help="config file, or the name of one that ships with vitdet")
+    parser.add_argument("checkpoint", help="checkpoint file, such as a run's best.pth")
+    add_config_arguments(parser)
+    parser.add_argument("--images", type=int, default=8, metavar="N", help="how many (default 8)")
+    parser.add_argument(
+        "--worst", action="store_true", help="judge all test images and draw the worst of them"
+    )
+    parser.add_argument("--score-threshold", type=float, default=0.3, metavar="S")
+    _add_output(parser, "predictions.png", side=480, columns=2)
+
+
 def _action(actions: Any, name: str, what: str, run: Any) -> argparse.ArgumentParser:
     parser = actions.add_parser(name, help=what, description=f"Draw {what}.")
     parser.set_defaults(run=run)
     return parser
 
 
-def _add_output(parser: argparse.ArgumentParser, out: str, *, page: str = "page") -> None:
+def _add_output(
+    parser: argparse.ArgumentParser,
+    out: str,
+    *,
+    page: str = "page",
+    side: int = 320,
+    columns: int = 4,
+) -> None:
     parser.add_argument("--out", metavar="PNG", help=f"picture to write (default: {out})")
     parser.add_argument("--html", metavar="FILE", help=f"write one self-contained {page}")
-    parser.add_argument("--columns", type=int, default=4, metavar="N", help="pictures in a row")
-    parser.add_argument("--side", type=int, default=320, metavar="PX", help="size of each picture")
+    parser.add_argument("--columns", type=int, default=columns, metavar="N", help="pictures in a row")
+    parser.add_argument("--side", type=int, default=side, metavar="PX", help="size of each picture")
     parser.add_argument("--device", help="cpu, cuda or mps (default: the best there is)")
     parser.set_defaults(default_out=out)
 
@@ -67,7 +90,24 @@ def _add_output(parser: argparse.ArgumentParser, out: str, *, page: str = "page"
 def _output(arguments: argparse.Namespace) -> dict[str, Any]:
     """A picture is written unless only a page is asked for."""
     out = arguments.out or (None if arguments.html else arguments.default_out)
-    return dict(out=out, html=arguments.html, columns=max(arguments.columns, 1))
+    return dict(
+        out=out,
+        html=arguments.html,
+        columns=max(arguments.columns, 1),
+        device=arguments.device,
+    )
+
+
+def _config(arguments: argparse.Namespace) -> Any:
+    from vitdet.engine import load_config
+    from vitdet.engine.option_values import parse_options
+
+    return load_config(
+        arguments.config,
+        data=arguments.data,
+        options=parse_options(arguments.cfg_options),
+        backbone=arguments.backbone,
+    )
 
 
 def _say(files: Sequence[Path]) -> None:
@@ -91,7 +131,22 @@ def _attention(arguments: argparse.Namespace) -> None:
             arguments.checkpoint,
             arguments.images,
             wish,
-            device=arguments.device,
             **_output(arguments),
         )
     )
+
+
+def _errors(arguments: argparse.Namespace) -> None:
+    from vitdet.insight.error_pictures import draw_errors
+
+    files, counts = draw_errors(
+        _config(arguments),
+        arguments.checkpoint,
+        num_images=arguments.images,
+        worst=arguments.worst,
+        score_threshold=arguments.score_threshold,
+        side=arguments.side,
+        **_output(arguments),
+    )
+    sys.stdout.write("".join(f"{number:6d} {kind}\n" for kind, number in counts.items()))
+    _say(files)
