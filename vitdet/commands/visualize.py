@@ -17,7 +17,10 @@ def add_visualize(commands: Any) -> None:
     )
     actions = parser.add_subparsers(dest="action", required=True, metavar="WHAT")
     _add_attention(actions)
+    _add_receptive_field(actions)
+    _add_features(actions)
     _add_predictions(actions)
+    _add_data(actions)
 
 
 def _add_attention(actions: Any) -> None:
@@ -40,16 +43,58 @@ def _add_attention(actions: Any) -> None:
         "of each part of the model)",
     )
     parser.add_argument(
-        "--head", nargs="+", default=["mean"], metavar="H", help="numbers, 'all' or 'mean' (default)"
+        "--head",
+        nargs="+",
+        default=["mean"],
+        metavar="H",
+        help="numbers, 'all' or 'mean' (default)",
     )
     parser.add_argument(
         "--rollout", action="store_true", help="follow attention over all layers, too"
     )
     parser.add_argument(
-        "--objects", type=int, default=5, metavar="N", help="of DETR and YOLOS: how many (default 5)"
+        "--objects",
+        type=int,
+        default=5,
+        metavar="N",
+        help="of DETR and YOLOS: how many (default 5)",
     )
     parser.add_argument("--score-threshold", type=float, default=0.3, metavar="S")
     _add_output(parser, "attention.png", page="page: click on a photo to see what that place asks")
+
+
+def _add_receptive_field(actions: Any) -> None:
+    parser = _action(
+        actions, "receptive-field", "how far the stages of backbones see", _receptive_field
+    )
+    parser.add_argument(
+        "models",
+        nargs="+",
+        metavar="MODEL",
+        help="checkpoint (before and after training), config or name, such as swin-tiny",
+    )
+    parser.add_argument(
+        "--images", nargs="+", default=[], metavar="PHOTO", help="default: generated ones"
+    )
+    parser.add_argument("--num-images", type=int, default=8, metavar="N", help="default: 8")
+    parser.add_argument("--size", type=int, default=224, metavar="PX", help="of the input")
+    _add_output(parser, "receptive_field.png", side=200)
+
+
+def _add_features(actions: Any) -> None:
+    parser = _action(actions, "features", "feature maps as colours", _features)
+    parser.add_argument("checkpoint", help="checkpoint file, such as a run's best.pth")
+    parser.add_argument("images", nargs="+", help="image files, folders or patterns")
+    _add_output(parser, "features.png", side=240, columns=5)
+
+
+def _add_data(actions: Any) -> None:
+    parser = _action(actions, "data", "training batches as the model sees them", _data)
+    parser.add_argument("config", help="config file, or the name of one that ships with vitdet")
+    add_config_arguments(parser)
+    parser.add_argument("--batches", type=int, default=1, metavar="N", help="how many (default 1)")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="default: 0")
+    _add_output(parser, "data.png")
 
 
 def _add_predictions(actions: Any) -> None:
@@ -81,7 +126,9 @@ def _add_output(
 ) -> None:
     parser.add_argument("--out", metavar="PNG", help=f"picture to write (default: {out})")
     parser.add_argument("--html", metavar="FILE", help=f"write one self-contained {page}")
-    parser.add_argument("--columns", type=int, default=columns, metavar="N", help="pictures in a row")
+    parser.add_argument(
+        "--columns", type=int, default=columns, metavar="N", help="pictures in a row"
+    )
     parser.add_argument("--side", type=int, default=side, metavar="PX", help="size of each picture")
     parser.add_argument("--device", help="cpu, cuda or mps (default: the best there is)")
     parser.set_defaults(default_out=out)
@@ -149,4 +196,41 @@ def _errors(arguments: argparse.Namespace) -> None:
         **_output(arguments),
     )
     sys.stdout.write("".join(f"{number:6d} {kind}\n" for kind, number in counts.items()))
+    _say(files)
+
+
+def _receptive_field(arguments: argparse.Namespace) -> None:
+    from vitdet.insight.receptive_field_pictures import draw_receptive_fields
+
+    _say(
+        draw_receptive_fields(
+            arguments.models,
+            images=arguments.images,
+            num_images=arguments.num_images,
+            size=arguments.size,
+            side=arguments.side,
+            **_output(arguments),
+        )
+    )
+
+
+def _features(arguments: argparse.Namespace) -> None:
+    from vitdet.insight.feature_pictures import draw_features
+
+    files = draw_features(
+        arguments.checkpoint, arguments.images, side=arguments.side, **_output(arguments)
+    )
+    _say(files)
+
+
+def _data(arguments: argparse.Namespace) -> None:
+    from vitdet.insight.batch_pictures import draw_batches
+
+    files = draw_batches(
+        _config(arguments),
+        num_batches=arguments.batches,
+        seed=arguments.seed,
+        side=arguments.side,
+        **_output(arguments),
+    )
     _say(files)

@@ -47,7 +47,7 @@ _EMBEDDINGS = (PatchEmbed, OverlappingPatchEmbed, PixelEmbed, PatchMerging)
 
 
 def attention_layers(model: nn.Module) -> dict[str, nn.Module]:
-    """The attention layers of a model's backbones by the names of their blocks, in running order."""
+    """The attention layers of a model's backbones by the names of their blocks, as they run."""
     return {
         name.removesuffix(".attn"): module
         for prefix, backbone in backbones_of(model).items()
@@ -80,17 +80,15 @@ def capture_attention(
     kept: dict[str, Any] = {}
     hooks = []
 
-    def take(map_of: "_MapOfTokens", name: str, module: nn.Module, args: Any, kwargs: Any) -> None:
+    def take(map_of: "MapOfTokens", name: str, module: nn.Module, args: Any, kwargs: Any) -> None:
         kept.pop(name, None)  # of an earlier run
         with torch.no_grad():
             kept[name] = keep(map_of.attention(name, module, args, kwargs))
 
     try:
         for prefix, backbone in backbones_of(model).items():
-            map_of = _MapOfTokens(backbone)
-            for module in backbone.modules():
-                if isinstance(module, _EMBEDDINGS):
-                    hooks.append(module.register_forward_hook(map_of.follow))
+            map_of = MapOfTokens(backbone)
+            hooks += map_of.hooks
             for name, module in attention_layers(backbone).items():
                 name = f"{prefix}.{name}".strip(".")
                 if names is None or name in names:
@@ -102,8 +100,13 @@ def capture_attention(
             hook.remove()
 
 
-class _MapOfTokens:
-    """Follows the map of tokens through a running backbone, from one embedding to the next."""
+class MapOfTokens:
+    """Follows the map of tokens through a running backbone, from one embedding to the next.
+
+    Attributes:
+        grid: the present map, without what stands before it.
+        hooks: to be removed when nothing is followed any more.
+    """
 
     def __init__(self, backbone: Backbone) -> None:
         self.num_class_tokens = backbone.num_class_tokens
@@ -111,8 +114,13 @@ class _MapOfTokens:
         self.inner_layers = [block.inner.attn for block in blocks]
         self.grid: Grid | None = None
         self.inner_grid: Grid | None = None  # of TNT's tokens within patches
+        self.hooks = [
+            module.register_forward_hook(self._follow)
+            for module in backbone.modules()
+            if isinstance(module, _EMBEDDINGS)
+        ]
 
-    def follow(self, module: nn.Module, args: tuple, output: Any) -> None:
+    def _follow(self, module: nn.Module, args: tuple, output: Any) -> None:
         """Note the map that an embedding or merging of patches has made."""
         if isinstance(module, PixelEmbed):
             rows, columns = output[1]

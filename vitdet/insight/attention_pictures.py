@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import torch
 from torch import Tensor, nn
 
 from vitdet.datasets.image_sources import images_of
@@ -20,8 +19,8 @@ from vitdet.insight.token_layout import Grid
 from vitdet.visualization.colours import class_colour
 
 _NOTE = (
-    "Black is no attention, white the most of that picture; a square is a token. What a token takes "
-    "of padding, of class tokens or of other objects is not shown."
+    "Black is no attention, white the most of that picture; a square is a token. What a token "
+    "takes of padding, of class tokens or of other objects is not shown."
 )
 _CENTRE = (0.5, 0.5)
 
@@ -125,7 +124,9 @@ def _panels(
             row, column = _place(view, layer.grid, point)
             yield from _of_heads(view, layer, layer.of_place(row, column), wish, point=point)
     if rolled:
-        yield from _rollouts(view, [seen.layers[name] for name in rolled], objects, wish, class_names)
+        yield from _rollouts(
+            view, [seen.layers[name] for name in rolled], objects, wish, class_names
+        )
 
 
 def _asks_at_places(layer: Layer) -> bool:

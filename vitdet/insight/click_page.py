@@ -43,7 +43,8 @@ for (const box of document.querySelectorAll('.click:not([data-on])')) {
     for (let y = 0; y < h; y++) for (let x = 0; x < w; x++) {
       const heat = layer.bytes[start + y * w + x] / 255;
       if (!heat) continue;
-      pen.fillStyle = `rgba(255,${Math.round(60 + 195 * heat)},${Math.round(200 * heat * heat)},${0.85 * heat})`;
+      const green = Math.round(60 + 195 * heat), blue = Math.round(200 * heat * heat);
+      pen.fillStyle = `rgba(255,${green},${blue},${0.85 * heat})`;
       pen.fillRect(x * cell[0], y * cell[1], cell[0] + .5, cell[1] + .5);
     }
     pen.strokeStyle = '#0ff'; pen.lineWidth = 3; pen.beginPath();
@@ -51,7 +52,8 @@ for (const box of document.querySelectorAll('.click:not([data-on])')) {
   };
   canvas.onpointerdown = (event) => {
     const place = canvas.getBoundingClientRect();
-    point = [(event.clientX - place.left) / place.width, (event.clientY - place.top) / place.height];
+    const [x, y] = [event.clientX - place.left, event.clientY - place.top];
+    point = [x / place.width, y / place.height];
     draw();
   };
   select.onchange = draw;

@@ -32,7 +32,13 @@ from vitdet.report.matching import (
 from vitdet.visualization.colours import Colour
 from vitdet.visualization.draw import draw_box, draw_labels
 from vitdet.visualization.ground_truth import draw_ground_truth
-from vitdet.visualization.semantic import LegendEntry, class_colours, draw_legend, tint
+from vitdet.visualization.semantic import (
+    LegendEntry,
+    class_colours,
+    draw_legend,
+    legend_entries,
+    tint,
+)
 
 MISSED = "missed"
 COLOURS: Mapping[str, Colour] = {
@@ -121,10 +127,14 @@ def draw_errors(
         entries = [LegendEntry(f"{kind}: {counts[kind]}", COLOURS[kind]) for kind in counts]
         legend = draw_legend(entries, (side, 200))
         groups.append(Group("", [Panel(legend, f"in {len(judged)} images")]))
+    if (maps := [one.prediction.semantic for one in judged[:num_images] if one.match is None]) and (
+        maps[0] is not None
+    ):
+        first = judged[0].prediction
+        entries = legend_entries(maps, first.class_names, first.colours)
+        groups.append(Group("", [Panel(draw_legend(entries, (2 * side, 200)), "found classes")]))
     title = f"Predictions of {Path(checkpoint).name}"
-    return write_sheet(
-        groups, title=title, note=_NOTE, columns=columns, out=out, html=html
-    ), counts
+    return write_sheet(groups, title=title, note=_NOTE, columns=columns, out=out, html=html), counts
 
 
 def judge_objects(

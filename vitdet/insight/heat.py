@@ -53,11 +53,18 @@ def draw_heat(image: np.ndarray, heat: np.ndarray, *, side: int) -> Image.Image:
     return Image.fromarray(canvas.clip(0, 255).astype(np.uint8))
 
 
-def resized(image: np.ndarray, side: int) -> Image.Image:
+def colour_map(values: np.ndarray, side: int) -> Image.Image:
+    """(h, w) values from 0 to 1 as colours, the longer side of the picture with `side` pixels."""
+    colours = cv2.applyColorMap((255 * values).round().astype(np.uint8), cv2.COLORMAP_INFERNO)
+    return resized(np.ascontiguousarray(colours[..., ::-1]), side)
+
+
+def resized(image: np.ndarray, side: int, *, smooth: bool = True) -> Image.Image:
     """(h, w, 3) uint8 RGB as a picture whose longer side has `side` pixels."""
     scale = side / max(image.shape[:2])
     size = max(round(scale * image.shape[1]), 1), max(round(scale * image.shape[0]), 1)
-    return Image.fromarray(cv2.resize(image, size, interpolation=_interpolation(scale)))
+    how = _interpolation(scale) if smooth else cv2.INTER_NEAREST_EXACT
+    return Image.fromarray(cv2.resize(image, size, interpolation=how))
 
 
 def mark_point(picture: Image.Image, point: tuple[float, float]) -> None:

@@ -52,7 +52,7 @@ class Look(NamedTuple):
     objects: list[SeenObject]
 
     def of_object(self, name: str, found: SeenObject) -> torch.Tensor | None:
-        """What an object takes of the map in a layer, (num_heads, H, W); None if it is not there."""
+        """What an object takes of the map in a layer, (num_heads, H, W); None where none asks."""
         layer = self.layers[name]
         if name.startswith("decoder."):
             return layer.of_token(found.query)
@@ -146,9 +146,7 @@ def look(
         return layer if layer.name in names else layer.mean_of_heads()
 
     with ExitStack() as stack:
-        layers = stack.enter_context(
-            capture_attention(model, {*names, *averaged}, keep=keep)
-        )
+        layers = stack.enter_context(capture_attention(model, {*names, *averaged}, keep=keep))
         states = stack.enter_context(capture_hidden_states(model, names))
         decoded = _run(model, view, names)
     found: dict[str, Layer] = {**layers, **states}

@@ -77,9 +77,7 @@ def write_page(html: str | Path, *, title: str, note: str, parts: Iterable[str])
 
 def html_section(group: Group) -> str:
     """A group as a section of a page."""
-    figures = [
-        figure(picture(panel.image, panel.caption), panel.caption) for panel in group.panels
-    ]
+    figures = [figure(picture(panel.image, panel.caption), panel.caption) for panel in group.panels]
     return section(group.title, f'<div class="grid">{"".join(figures)}</div>')
 
 

@@ -69,9 +69,10 @@ class MapAttention(nn.Module):
         return self.proj(unshift_and_crop(x, size, side, 0))
 
     def weights(self, x: Tensor) -> Tensor:
-        """What each token of x: (B, H, W, C) takes of the others, (B, num_windows, num_heads, N, N).
+        """What each token of x: (B, H, W, C) takes of those of its window.
 
-        The map is a single window where attention is global.
+        Returns:
+            (B, num_windows, num_heads, N, N); the map is one window where attention is global.
         """
         side = self.window_size
         height, width = (side, side) if side else x.shape[1:3]
