@@ -4,10 +4,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from PIL import Image
 from torch import Tensor, nn
 
 from vitdet.datasets.image_sources import images_of
 from vitdet.errors import UserError
+from vitdet.insight.attention_capture import attention_layers
 from vitdet.insight.click_page import clickable_section
 from vitdet.insight.heat import draw_heat, mark_box, mark_point, resized, to_pixels
 from vitdet.insight.layer_attention import LayerAttention
@@ -90,9 +92,10 @@ def draw_attention(
 
 def _rolled_layers(model: nn.Module) -> list[str]:
     """All attention layers of the backbone but TNT's within patches."""
-    from vitdet.insight.attention_capture import attention_layers
-
-    return [name for name in attention_layers(model) if not name.endswith(".inner")]
+    names = [name for name in attention_layers(model) if not name.endswith(".inner")]
+    if not names:
+        raise UserError("--rollout: there are no attention layers to follow; leave it out")
+    return names
 
 
 def _panels(
@@ -204,7 +207,7 @@ def _rollouts(
     yield Panel(picture, f"rollout over {len(layers)} layers, of {of_what}")
 
 
-def _heat(view: View, shares: Tensor, grid: Grid, side: int) -> object:
+def _heat(view: View, shares: Tensor, grid: Grid, side: int) -> Image.Image:
     return draw_heat(view.pixels, to_pixels(shares, grid, view.pixels.shape[:2]), side=side)
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor, nn
 
 from vitdet.datasets.image_sources import images_of
@@ -90,7 +91,7 @@ def _without_padding(stage: StageMap, view: View) -> Tensor:
     return stage.features[0, :, :height, :width].float().cpu()
 
 
-def _picture(colours: Tensor, stage: StageMap, view: View, side: int) -> object:
+def _picture(colours: Tensor, stage: StageMap, view: View, side: int) -> Image.Image:
     """(H, W, 3) colours of a map on the pixels that they stand for."""
     grid = Grid(*colours.shape[:2], max(round(stage.stride), 1))
     size = view.pixels.shape[:2]
