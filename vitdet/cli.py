@@ -18,6 +18,7 @@ from vitdet.commands.data import add_check_data, add_convert_data
 from vitdet.commands.predict import add_predict
 from vitdet.commands.serve import add_serve
 from vitdet.commands.train import add_test, add_train
+from vitdet.commands.visualize import add_visualize
 from vitdet.commands.zoo import add_zoo
 from vitdet.errors import LostProcessError, StoppedError, UserError
 
@@ -30,6 +31,7 @@ _COMMANDS = (
     add_inspect,
     add_export,
     add_publish,
+    add_visualize,
     add_serve,
     add_benchmark_model,
     add_zoo,

@@ -82,7 +82,7 @@ class TorchPredictor(Predictor):
 
     @torch.inference_mode()
     def _predict(self, batch: Sequence[Path | np.ndarray]) -> list[Prediction]:
-        packed = [self._prepare(image) for image in batch]
+        packed = [self.prepare(image) for image in batch]
         samples = self.model.test_step(
             {key: [one[key] for one in packed] for key in ("inputs", "data_samples")}
         )
@@ -91,7 +91,7 @@ class TorchPredictor(Predictor):
             for image, sample in zip(batch, samples, strict=True)
         ]
 
-    def _prepare(self, image: Path | np.ndarray) -> dict[str, Any]:
+    def prepare(self, image: Path | np.ndarray) -> dict[str, Any]:
         """Read an image and apply the test transforms."""
         if isinstance(image, Path):
             loaded = self._read(image)
