@@ -13,6 +13,7 @@ from PIL import Image
 
 from vitdet.inference import Prediction, Predictor
 from vitdet.serving.app import create_app
+from vitdet.serving.attention import Attention
 from vitdet.serving.limits import Limits
 from vitdet.serving.model import describe
 from vitdet.serving.service import Service
@@ -50,7 +51,9 @@ class ThreeThings(Predictor):
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
     service = Service(ThreeThings(), Limits(megapixels=1))
-    app = create_app(service, describe(ThreeThings(), "<b>last</b>.pth", service.limits))
+    service.layers = ["shallow", "deep"]
+    model = describe(ThreeThings(), "<b>last</b>.pth", service.limits)
+    app = create_app(service, model.model_copy(update={"layers": service.layers}))
     listener = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(app, log_level="error"))
     thread = threading.Thread(target=server.run, kwargs=dict(sockets=[listener]))
@@ -154,6 +157,36 @@ def test_a_click_chooses_an_object(page, photo) -> None:
     assert colour_at(page, 100, 100) != before  # the other one is paler
     page.mouse.click(area["x"] + 5, area["y"] + 5)
     assert page.locator("#list [aria-pressed=true]").count() == 0
+
+
+def test_attention_of_what_is_clicked_on(page, photo, monkeypatch) -> None:
+    asked = []
+
+    def attend(predictor, pixels, *, layer, point, box=None):
+        asked.append((layer, point, box))
+        values = [0] * 12
+        values[5] = 255  # the second row's second column of four: from 100, 100 to 200, 200
+        return Attention(layer=layer, columns=4, rows=3, token=(1 / 4, 1 / 3), values=values)
+
+    monkeypatch.setattr("vitdet.serving.service.attend", attend)
+    give(page, photo)
+    page.check("#look")
+    page.wait_for_selector("#message:has-text('Click on an object')")
+    area = page.locator("#canvas").bounding_box()
+    scale = area["width"] / WIDTH
+    page.mouse.click(area["x"] + 280 * scale, area["y"] + 160 * scale)
+    page.wait_for_selector("#message:has-text('the object attends to in deep')")
+    assert asked[-1][0] == "deep" and asked[-1][1] == pytest.approx((280 / WIDTH, 160 / HEIGHT))
+    assert asked[-1][2] == pytest.approx((0.5, 0.2, 0.9, 260 / HEIGHT))
+    assert sum(colour_at(page, 150, 150)) > 2 * sum(colour_at(page, 50, 250))
+    page.select_option("#layer", "shallow")
+    page.wait_for_selector("#message:has-text('attends to in shallow')")
+    page.mouse.click(area["x"] + 190 * scale, area["y"] + 10 * scale)  # where nothing is
+    page.wait_for_selector("#message:has-text('the place attends to in shallow')")
+    assert asked[-1][1] == pytest.approx((190 / WIDTH, 10 / HEIGHT), abs=0.01)
+    assert asked[-1][2] is None
+    page.uncheck("#look")
+    assert colour_at(page, 390, 290) == (255, 255, 255)
 
 
 def test_a_large_photo_is_sent_smaller(page, tmp_path) -> None:

@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 import vitdet
 from vitdet.errors import one_line
 from vitdet.serving.answer import Answer, Problem
+from vitdet.serving.attention import Attention
 from vitdet.serving.model import Model
 from vitdet.serving.service import Service
 
@@ -43,6 +44,7 @@ _FORM = {
         },
     }
 }
+Share = Annotated[float, Query(ge=0, le=1, description="of the photo's side")]
 _PROBLEMS = {
     400: "the form is damaged",
     403: "an address in place of a photo, and none are fetched",
@@ -76,6 +78,7 @@ def create_app(service: Service, model: Model) -> FastAPI:
         redoc_url=None,
     )
     _add_errors(app)
+    problems = {code: {"model": Problem, "description": why} for code, why in _PROBLEMS.items()}
     page = files("vitdet.serving").joinpath("page.html").read_text(encoding="utf-8")
 
     @app.get("/", include_in_schema=False)
@@ -85,7 +88,7 @@ def create_app(service: Service, model: Model) -> FastAPI:
     @app.post(
         "/predict",
         openapi_extra=_FORM,
-        responses={code: {"model": Problem, "description": why} for code, why in _PROBLEMS.items()},
+        responses=problems,
     )
     async def predict(
         request: Request,
@@ -95,7 +98,7 @@ def create_app(service: Service, model: Model) -> FastAPI:
         """Find objects in a photo, or classes of its pixels."""
         begin, status = time.perf_counter(), 500
         try:
-            answer = await service.answer(request, score, with_masks=masks)
+            answer = await service.predict(request, score, with_masks=masks)
             status = 200
             return answer
         except HTTPException as error:
@@ -103,6 +106,20 @@ def create_app(service: Service, model: Model) -> FastAPI:
             raise
         finally:
             service.metrics.count_request(status, time.perf_counter() - begin)
+
+    @app.post("/attention", openapi_extra=_FORM, responses=problems)
+    async def attention(
+        request: Request,
+        layer: Annotated[str, Query(description="one of the model's")],
+        x: Share,
+        y: Share,
+        box: Annotated[
+            list[float] | None,
+            Query(min_length=4, max_length=4, description="of an object: x1, y1, x2, y2 in shares"),
+        ] = None,
+    ) -> Attention:
+        """Say what a place of the photo, or the object found there, attends to."""
+        return await service.attend(request, layer, (x, y), box=box and tuple(box))
 
     @app.get("/model")
     async def describe() -> Model:

@@ -5,11 +5,13 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 import numpy as np
 
 from vitdet.inference import Prediction, Predictor
 
+Result = TypeVar("Result")
 Observer = Callable[[int, float], None]
 
 
@@ -48,6 +50,10 @@ class Batcher:
         self._waiting.append((pixels, future))
         self._has_come.set()
         return await future
+
+    async def run_alone(self, work: Callable[[], Result]) -> Result:
+        """Call `work` between two batches, in the model's thread."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
     async def run(self) -> None:
         """Work until cancelled."""

@@ -1,9 +1,10 @@
 """What a service says about its model."""
 
 import numpy as np
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from vitdet.inference import Predictor
+from vitdet.serving.attention import layers_to_ask
 from vitdet.serving.limits import Limits
 from vitdet.visualization.colours import class_colour
 
@@ -22,6 +23,7 @@ class Model(BaseModel):
     classes: list[ModelClass]
     max_bytes: int
     max_pixels: int
+    layers: list[str] = Field(description="that can be asked for attention")
 
 
 def describe(predictor: Predictor, name: str, limits: Limits) -> Model:
@@ -38,5 +40,9 @@ def describe(predictor: Predictor, name: str, limits: Limits) -> Model:
         for class_name, colour in zip(predictor.class_names, colours, strict=True)
     ]
     return Model(
-        name=name, classes=classes, max_bytes=limits.max_bytes, max_pixels=limits.max_pixels
+        name=name,
+        classes=classes,
+        max_bytes=limits.max_bytes,
+        max_pixels=limits.max_pixels,
+        layers=layers_to_ask(predictor),
     )

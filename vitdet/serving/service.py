@@ -3,9 +3,11 @@
 import asyncio
 import math
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 
+import numpy as np
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 
@@ -13,7 +15,8 @@ from vitdet.datasets.image_sources import fetch
 from vitdet.errors import UserError
 from vitdet.inference import Predictor
 from vitdet.serving.answer import Answer, answer_of
-from vitdet.serving.batcher import Batcher
+from vitdet.serving.attention import Attention, Box, attend, layers_to_ask
+from vitdet.serving.batcher import Batcher, Result
 from vitdet.serving.limits import Limits
 from vitdet.serving.metrics import Metrics
 from vitdet.serving.photo import decode_photo, shrink
@@ -31,6 +34,7 @@ class Service:
 
     def __init__(self, predictor: Predictor, limits: Limits, *, allow_urls: bool = False) -> None:
         self.limits, self.allow_urls = limits, allow_urls
+        self.layers = layers_to_ask(predictor)
         self.batcher = Batcher(predictor, limits.batch, observe=self._observe)
         self.metrics = Metrics(lambda: self.batcher.num_waiting)
         self.num_open = 0
@@ -48,12 +52,45 @@ class Service:
             work.cancel()
             self.batcher.close()
 
-    async def answer(self, request: Request, score: float, *, with_masks: bool) -> Answer:
+    async def predict(self, request: Request, score: float, *, with_masks: bool) -> Answer:
         """What is found in the photo that a request brings, scored `score` or more.
 
         Raises HTTPException, which says what is wrong with the request, or that there are too many.
         """
+
+        async def work(pixels: np.ndarray, size: tuple[int, int]) -> Answer:
+            prediction = (await self.batcher.predict(pixels)).filter(score)
+            return await asyncio.to_thread(answer_of, prediction, size, with_masks=with_masks)
+
         begin = time.perf_counter()
+        answer = await self._work_on_photo(request, work)
+        seconds = time.perf_counter() - begin
+        return answer.model_copy(update={"seconds": round(seconds, 4)})
+
+    async def attend(
+        self, request: Request, layer: str, point: tuple[float, float], *, box: Box | None
+    ) -> Attention:
+        """What an object or place of the photo attends to; `attention.attend` has the arguments.
+
+        Raises HTTPException as `predict` does.
+        """
+        if layer not in self.layers:
+            there = ", ".join(self.layers) or "none"
+            raise HTTPException(422, f"layer: {layer} is none to ask; there is {there}")
+
+        async def work(pixels: np.ndarray, _: tuple[int, int]) -> Attention:
+            predictor = self.batcher.predictor
+            ask = partial(attend, predictor, pixels, layer=layer, point=point, box=box)
+            return await self.batcher.run_alone(ask)
+
+        return await self._work_on_photo(request, work)
+
+    async def _work_on_photo(
+        self,
+        request: Request,
+        work: Callable[[np.ndarray, tuple[int, int]], Awaitable[Result]],
+    ) -> Result:
+        """What `work` makes of the photo's pixels, shrunk, and the size (H, W) it came with."""
         if self.num_open >= self.limits.waiting:
             raise self._busy(f"{self.num_open} photos are waiting already")
         self.num_open += 1
@@ -61,13 +98,16 @@ class Service:
         try:
             content = await self._content(request, deadline)
             async with asyncio.timeout_at(deadline), self._unpacked:
-                answer = await self._predict(content, score, with_masks=with_masks)
+                pixels = await asyncio.to_thread(decode_photo, content, self.limits)
+                size = pixels.shape[:2]
+                pixels = await asyncio.to_thread(shrink, pixels, self.limits.max_side)
+                return await work(pixels, size)
         except TimeoutError:
             raise self._busy(f"there was no answer in {self.limits.seconds:g} s") from None
+        except UserError as error:
+            raise HTTPException(422, str(error)) from error
         finally:
             self.num_open -= 1
-        seconds = time.perf_counter() - begin
-        return answer.model_copy(update={"seconds": round(seconds, 4)})
 
     async def _content(self, request: Request, deadline: float) -> bytes:
         """The bytes of the photo, uploaded or fetched."""
@@ -89,23 +129,8 @@ class Service:
                 "this service fetches no addresses (it was started without --allow-urls): send "
                 "the photo itself as the file `image`",
             )
-        try:
-            async with asyncio.timeout_at(deadline):
-                return await asyncio.to_thread(fetch, given, max_bytes=self.limits.max_bytes)
-        except UserError as error:
-            raise HTTPException(422, str(error)) from error
-
-    async def _predict(self, content: bytes, score: float, *, with_masks: bool) -> Answer:
-        pixels = await asyncio.to_thread(decode_photo, content, self.limits)
-        size = pixels.shape[:2]
-        pixels = await asyncio.to_thread(shrink, pixels, self.limits.max_side)
-        try:
-            prediction = await self.batcher.predict(pixels)
-        except UserError as error:
-            raise HTTPException(422, str(error)) from error
-        return await asyncio.to_thread(
-            answer_of, prediction.filter(score), size, with_masks=with_masks
-        )
+        async with asyncio.timeout_at(deadline):
+            return await asyncio.to_thread(fetch, given, max_bytes=self.limits.max_bytes)
 
     def _observe(self, num_photos: int, seconds: float) -> None:
         self.metrics.count_batch(num_photos, seconds)
