@@ -164,7 +164,7 @@ def test_the_pages_ask_no_other_machine(client) -> None:
     assert "default-src 'none'" in page.headers["content-security-policy"]
     assert "https://" not in docs.text
     paths = client.get("/openapi.json").json()["paths"]
-    assert set(paths) == {"/predict", "/model", "/health", "/metrics"}
+    assert set(paths) == {"/predict", "/attention", "/model", "/health", "/metrics"}
     form = paths["/predict"]["post"]["requestBody"]["content"]["multipart/form-data"]
     assert form["schema"]["required"] == ["image"]
 
