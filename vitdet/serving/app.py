@@ -85,11 +85,7 @@ def create_app(service: Service, model: Model) -> FastAPI:
     async def try_it() -> HTMLResponse:
         return HTMLResponse(page, headers={"Content-Security-Policy": _PAGE_POLICY})
 
-    @app.post(
-        "/predict",
-        openapi_extra=_FORM,
-        responses=problems,
-    )
+    @app.post("/predict", openapi_extra=_FORM, responses=problems)
     async def predict(
         request: Request,
         score: Annotated[float, Query(ge=0, le=1, description="the least of an object")] = 0.3,
