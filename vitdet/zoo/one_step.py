@@ -11,6 +11,7 @@ from mmengine.optim import OptimWrapper, build_optim_wrapper
 from mmengine.registry import MODELS, DefaultScope
 from torch import nn
 
+from vitdet.zoo.classification_batch import classification_batch
 from vitdet.zoo.detection_batch import detection_batch
 from vitdet.zoo.nodes import nodes_of
 from vitdet.zoo.offline import drop_weights
@@ -30,6 +31,8 @@ class StepError(Exception):
 def build_model(config: Mapping[str, Any], device: str) -> nn.Module:
     """The model of a config, without pretrained weights, on `device` ("meta" or "cpu")."""
     drop_weights(config["model"])
+    if "data_preprocessor" in config:  # a runner gives it to the model
+        config["model"].setdefault("data_preprocessor", config["data_preprocessor"])
     scope = config.get("default_scope") or "mmengine"
     with torch.device(device), DefaultScope.overwrite_default_scope(scope):
         return MODELS.build(config["model"])
@@ -40,7 +43,8 @@ def what_is_stepped(config: Config) -> list[Any]:
     drop_weights(config["model"])
     _shrink(config["model"], SIDES[0])
     rescaled = [node for node in nodes_of(config) if node.get("type") == "SegRescale"]
-    return [config.get(key) for key in ("default_scope", "model", "optim_wrapper")] + rescaled
+    keys = ("default_scope", "model", "data_preprocessor", "optim_wrapper")
+    return [config.get(key) for key in keys] + rescaled
 
 
 def step(config: Config, side: int) -> None:
@@ -95,6 +99,8 @@ def _predict(model: nn.Module, config: Config, side: int) -> None:
 
 
 def _batch(config: Config, side: int, *, training: bool) -> dict[str, Any]:
+    if config["default_scope"] == "mmpretrain":
+        return classification_batch(side)
     if config["default_scope"] == "mmseg":
         return segmentation_batch(config, side, training=training)
     return detection_batch(config, side, training=training)
