@@ -46,7 +46,7 @@ class Count(TorchDispatchMode):
 
 def operations(model: nn.Module, images: Tensor) -> int:
     """Of a training step."""
-    model.train()
+    model.train().zero_grad()
     torch.manual_seed(0)
     with Count() as count:
         sum(one.sum() for one in model(images)).backward()

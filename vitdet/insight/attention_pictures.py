@@ -156,7 +156,8 @@ def _of_heads(
     """One picture for each head, or one of their mean, of shares (num_heads, H, W)."""
     name = _short(layer.name)
     if "mean" in wish.heads:
-        chosen = {f"mean of {layer.num_heads} heads": shares.mean(0)}
+        number = layer.num_heads
+        chosen = {f"mean of {number} {layer.parts}" if number > 1 else "": shares.mean(0)}
     elif "all" in wish.heads:
         chosen = dict(zip(layer.head_names, shares, strict=True))
     else:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from vitdet.errors import UserError
 from vitdet.insight.heat import resized
-from vitdet.insight.model_view import pixels_of_input
+from vitdet.insight.model_view import image_shape, pixels_of_input
 from vitdet.insight.sheet import Group, Panel, write_sheet
 from vitdet.visualization.draw import draw_instances
 from vitdet.visualization.semantic import class_colours, tint
@@ -82,7 +82,7 @@ def _panel(
 ) -> Panel:
     """One image of a batch: its pixels, its labels, and grey where it is padded."""
     pixels, names = pixels_of_input(inputs, preprocessor), metainfo["classes"]
-    height, width = sample.img_shape[:2]
+    height, width = image_shape(sample, inputs)
     name = Path(sample.get("img_path") or "").stem
     scale = side / max(pixels.shape[:2])
     is_padding = np.ones(pixels.shape[:2], bool)

@@ -28,6 +28,8 @@ class HiddenStates:
         grid: the map of tokens.
     """
 
+    parts = "directions"
+
     def __init__(self, name: str, lstms: BiLSTM2D, x: Tensor, grid: Grid) -> None:
         self.name = name
         self.grid = grid

@@ -20,6 +20,8 @@ class LayerAttention:
         layout: which tokens queries and keys are.
     """
 
+    parts = "heads"
+
     def __init__(
         self, name: str, weights: Tensor, grid: Grid, layout: Callable[[], TokenLayout]
     ) -> None:

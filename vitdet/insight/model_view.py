@@ -45,9 +45,14 @@ def view_of(predictor: TorchPredictor, image: Path | np.ndarray) -> View:
     batch = {key: [packed[key]] for key in ("inputs", "data_samples")}
     batch = predictor.model.data_preprocessor(batch, False)
     sample = batch["data_samples"][0]
-    height, width = sample.img_shape[:2]
+    height, width = image_shape(sample, batch["inputs"])
     pixels = pixels_of_input(batch["inputs"][0], predictor.model.data_preprocessor)
     return View(batch["inputs"], list(batch["data_samples"]), pixels[:height, :width])
+
+
+def image_shape(sample: BaseDataElement, inputs: Tensor) -> tuple[int, int]:
+    """(h, w) of an image in inputs: (..., H, W); those of classifiers have no padding."""
+    return tuple(sample.get("img_shape", inputs.shape[-2:]))[:2]
 
 
 def pixels_of_input(inputs: Tensor, preprocessor: nn.Module) -> np.ndarray:

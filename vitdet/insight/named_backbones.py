@@ -1,9 +1,11 @@
 """Backbones to look at: of a checkpoint, of a config, or by the name of a published size."""
 
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from mmengine.logging import MMLogger
 from mmengine.registry import MODELS, DefaultScope
 from torch import nn
 
@@ -57,7 +59,7 @@ def named_backbones(given: str, *, device: str | None = None) -> Iterator[NamedB
         backbone, title = _backbone_of(given, model), Path(config.filename).stem
     else:
         backbone, title = getattr(backbones, named.cls)(**named.arguments), given
-    backbone.init_weights()
+    _initialize(backbone)
     yield NamedBackbone(f"{title}, untrained", backbone.eval())
 
 
@@ -66,8 +68,19 @@ def _untrained(checkpoint: str) -> nn.Module:
     config = embedded_config(read_checkpoint(checkpoint))
     with DefaultScope.overwrite_default_scope(embedded_scope(config)):
         backbone = _backbone_of(checkpoint, MODELS.build(embedded_model(config)))
-    backbone.init_weights()
+    _initialize(backbone)
     return backbone
+
+
+def _initialize(backbone: nn.Module) -> None:
+    """Initialize at random, without mmengine's line about each parameter."""
+    logger = MMLogger.get_current_instance()
+    level = logger.level
+    logger.setLevel(logging.WARNING)
+    try:
+        backbone.init_weights()
+    finally:
+        logger.setLevel(level)
 
 
 def _backbone_of(given: str, model: nn.Module) -> nn.Module:

@@ -1,5 +1,6 @@
 """Pictures with captions, as one PNG or one page."""
 
+import math
 from collections.abc import Iterable, Sequence
 from html import escape
 from pathlib import Path
@@ -98,7 +99,11 @@ def _draw_group(group: Group, columns: int) -> Image.Image:
     """The panels of a group under its title."""
     fonts = {name: ImageFont.load_default(size=size) for name, size in _FONT_SIZES.items()}
     line = sum(fonts["caption"].getmetrics()) + 2
-    cell = max(panel.image.width for panel in group.panels)
+    words = [word for panel in group.panels for word in panel.caption.split()]
+    cell = max(
+        *(panel.image.width for panel in group.panels),
+        *(math.ceil(fonts["caption"].getlength(word)) for word in words),
+    )
     lines = [_broken(panel.caption, fonts["caption"], cell) for panel in group.panels]
     places = range(0, len(group.panels), columns)
     heights = [
