@@ -12,10 +12,13 @@ import sys
 from collections.abc import Sequence
 
 import vitdet
+from vitdet.commands.benchmark_model import add_benchmark_model
 from vitdet.commands.checkpoints import add_export, add_inspect, add_publish
 from vitdet.commands.data import add_check_data, add_convert_data
 from vitdet.commands.predict import add_predict
+from vitdet.commands.serve import add_serve
 from vitdet.commands.train import add_test, add_train
+from vitdet.commands.visualize import add_visualize
 from vitdet.commands.zoo import add_zoo
 from vitdet.errors import LostProcessError, StoppedError, UserError
 
@@ -28,6 +31,9 @@ _COMMANDS = (
     add_inspect,
     add_export,
     add_publish,
+    add_visualize,
+    add_serve,
+    add_benchmark_model,
     add_zoo,
 )
 _TRY_AGAIN = 75  # EX_TEMPFAIL of sysexits.h

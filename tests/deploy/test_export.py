@@ -86,6 +86,17 @@ def test_results_are_in_pixels_of_the_photo(exported) -> None:
     assert (np.diff(ours.scores) <= 0).all()
 
 
+def test_a_batch_is_its_images(exported) -> None:
+    predictor = Predictor(exported[1])
+    one, other = painted()
+    for images in ([one, one[::-1], one], [one, other, one]):  # of one size, and of two
+        for each, alone in zip(predictor(images, batch_size=3), predictor(images), strict=True):
+            assert each.image_size == alone.image_size
+            np.testing.assert_allclose(each.scores, alone.scores, atol=1e-3)
+            if alone.semantic is not None:
+                assert (each.semantic == alone.semantic).mean() > 0.999
+
+
 def test_torch_is_not_imported(exported, tmp_path) -> None:
     photo = tmp_path / "photo.png"
     Image.fromarray(painted()[0]).save(photo)

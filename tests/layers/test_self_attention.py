@@ -27,6 +27,6 @@ def test_last_tokens_alone() -> None:
     torch.manual_seed(0)
     attn, x = SelfAttention(12, 3), torch.randn(2, 9, 12)
     torch.testing.assert_close(attn(x, num_queries=4), attn(x)[:, -4:])
-    weights = attn.weights(x, 4)
+    weights = attn.weights(x, num_queries=4)
     assert weights.shape == (2, 3, 4, 9)
     torch.testing.assert_close(weights.sum(-1), torch.ones(2, 3, 4))

@@ -7,7 +7,7 @@ from typing import Any
 def add_train(commands: Any) -> None:
     parser = commands.add_parser("train", help="train a config", description="Train a config.")
     parser.add_argument("config", help="config file, or the name of one that ships with vitdet")
-    _add_config_arguments(parser)
+    add_config_arguments(parser)
     parser.add_argument("--work-dir", help="folder of the run (default: work_dirs/<config>)")
     parser.add_argument(
         "--resume",
@@ -64,7 +64,7 @@ def add_test(commands: Any) -> None:
     )
     parser.add_argument("config", help="config file, or the name of one that ships with vitdet")
     parser.add_argument("checkpoint", help="checkpoint file")
-    _add_config_arguments(parser)
+    add_config_arguments(parser)
     parser.add_argument("--work-dir", help="folder for the log (default: work_dirs/<config>_test)")
     parser.add_argument(
         "--out",
@@ -89,7 +89,7 @@ def add_test(commands: Any) -> None:
     parser.set_defaults(run=_test)
 
 
-def _add_config_arguments(parser: argparse.ArgumentParser) -> None:
+def add_config_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--data",
         metavar="DIR",

@@ -87,10 +87,21 @@ def read_image_url(url: str) -> np.ndarray:
     Raises UserError if that fails, takes more than a minute, or brings more than 64 MiB or no
     image.
     """
+    return decode_image(np.frombuffer(fetch(url, max_bytes=_MAX_BYTES), np.uint8), url)
+
+
+def fetch(url: str, *, max_bytes: int) -> bytes:
+    """What is behind an address of http or https.
+
+    Raises UserError if it is another address, or if fetching fails, takes more than a minute, or
+    brings more than `max_bytes`.
+    """
+    if not _is_url(url):
+        raise UserError(f"{url} is no address that begins with http:// or https://")
     try:
         request = Request(url, headers={"User-Agent": "vitdet"})
         with urlopen(request, timeout=_SILENT_SECONDS) as response:
-            content = _read_limited(response, url)
+            return _read_limited(response, url, max_bytes)
     except UserError:
         raise
     except (OSError, HTTPException, ValueError) as error:
@@ -98,12 +109,11 @@ def read_image_url(url: str) -> np.ndarray:
             f"{url}: cannot be fetched ({error}); check the address, or save the image and give "
             "its file"
         ) from error
-    return decode_image(np.frombuffer(content, np.uint8), url)
 
 
 def _of_address(given: str | Path) -> Iterator[NamedImage]:
     text, path = str(given), Path(given)
-    if isinstance(given, str) and given.lower().startswith(("http://", "https://")):
+    if isinstance(given, str) and _is_url(given):
         name = Path(re.split("[?#]", given)[0]).stem
         yield NamedImage(read_image_url(given), given, name)
     elif path.is_dir():
@@ -143,6 +153,10 @@ def _frames(path: Path) -> Iterator[NamedImage]:
         raise UserError(f"{path} is not a video that OpenCV can read")
 
 
+def _is_url(text: str) -> bool:
+    return text.lower().startswith(("http://", "https://"))
+
+
 def _is_tensor(given: Any) -> bool:
     """Whether it is torch's; where torch was never imported, nothing is."""
     torch = sys.modules.get("torch")
@@ -167,15 +181,15 @@ def _of_tensor(image: "torch.Tensor") -> np.ndarray:
     return image.detach().permute(1, 2, 0).contiguous().cpu().numpy()
 
 
-def _read_limited(response: HTTPResponse, url: str) -> bytes:
-    too_large = f"{url} is larger than {_MAX_BYTES >> 20} MiB: save the image and give its file"
-    if int(response.headers.get("Content-Length") or 0) > _MAX_BYTES:
+def _read_limited(response: HTTPResponse, url: str, max_bytes: int) -> bytes:
+    too_large = f"{url} is larger than {max_bytes >> 20} MiB: save the image and give its file"
+    if int(response.headers.get("Content-Length") or 0) > max_bytes:
         raise UserError(too_large)
     end = time.monotonic() + _MAX_SECONDS
     content = bytearray()
     while chunk := response.read1(1 << 16):  # returns with what is there: a slow server is noticed
         content += chunk
-        if len(content) > _MAX_BYTES:
+        if len(content) > max_bytes:
             raise UserError(too_large)
         if time.monotonic() > end:
             raise UserError(

@@ -1,7 +1,7 @@
 """Image files opened by Pillow, which come from anywhere: broken, huge, or no files at all."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -25,15 +25,19 @@ class BrokenImageError(ValueError):
 
 
 @contextmanager
-def open_image(source: str | Path | BinaryIO) -> Iterator[Image.Image]:
+def open_image(
+    source: str | Path | BinaryIO, *, formats: Sequence[str] | None = None
+) -> Iterator[Image.Image]:
     """An image to read within a `with` block; whatever Pillow raises in it is `BrokenImageError`.
+
+    `formats` are Pillow's names of those that are opened, by default all.
 
     Raises FileNotFoundError if there is no such file.
     """
     if isinstance(source, str | Path):
         _check_regular(source)
     try:
-        with Image.open(source) as image:
+        with Image.open(source, formats=formats) as image:
             yield image
     except Image.UnidentifiedImageError:
         raise BrokenImageError("is of no known image format") from None

@@ -57,7 +57,9 @@ def export(
     if dynamic and module.task == "segmentation":
         # Pooling to a grid, and resizing to another map's size, are traced for one size.
         raise UserError("a segmentor is exported for one size: leave --dynamic out, give --size")
-    scale = _scale(predictor)
+    scale = predictor.scale
+    if scale is None:
+        raise UserError("the test pipeline has no Resize with a scale: nothing says which size")
     size = size or tuple(-(-side // _STEP) * _STEP for side in (min(scale), max(scale)))
     card = ModelCard(
         task=module.task,
@@ -128,15 +130,6 @@ def _write(
             written.replace(target)
     except OSError as error:
         raise UserError(f"{target}: cannot be written ({error.strerror or error})") from error
-
-
-def _scale(predictor: TorchPredictor) -> tuple[int, int]:
-    """Longer and shorter side of what the test pipeline resizes into."""
-    for transform in predictor.transforms.transforms:
-        scale = getattr(transform, "scale", None)
-        if isinstance(scale, tuple | list) and len(scale) == 2:
-            return int(max(scale)), int(min(scale))
-    raise UserError("the test pipeline has no Resize with a scale: there is no size to export for")
 
 
 def _require(file_format: Format) -> None:

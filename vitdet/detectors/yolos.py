@@ -135,7 +135,7 @@ class YOLOS(SetPredictor):
             if index and positions is not None:
                 x = x + positions[index - 1].to(x.dtype)
             if attention is not None:
-                attention.append(block.attn.weights(block.norm1(x), num_queries))
+                attention.append(block.attn.weights(block.norm1(x), num_queries=num_queries))
             # After the last block only the detection tokens are read.
             kept = num_queries if index == len(blocks) - 1 else None
             x = run_block(block, x, kept, with_checkpoint=self.backbone.with_checkpoint)

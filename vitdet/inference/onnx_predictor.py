@@ -12,7 +12,7 @@ from vitdet.errors import UserError
 from vitdet.evaluation.mask_pasting import paste_masks
 from vitdet.inference.model_card import KEY, ModelCard
 from vitdet.inference.prediction import Prediction
-from vitdet.inference.predictor import Predictor
+from vitdet.inference.predictor import Predictor, too_narrow
 
 _PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 
@@ -60,12 +60,14 @@ class OnnxPredictor(Predictor):
         metadata = self.session.get_modelmeta().custom_metadata_map
         self.card = ModelCard.from_json(metadata.get(KEY), source=str(checkpoint))
         self.class_names, self.thing_names = self.card.class_names, self.card.thing_names
+        self.colours = self.card.colours
         self.outputs = [output.name for output in self.session.get_outputs()]
 
     def prepare(self, image: Path | np.ndarray) -> tuple[np.ndarray, tuple[float, float]]:
         """Resize an image as the model takes it, and pad it to a size that it takes.
 
-        Returns (h, w, 3) uint8 RGB, and the factors of width and height.
+        Returns (h, w, 3) uint8 RGB, and the factors of width and height. Raises UserError if it is
+        so narrow that nothing would be left of it.
         """
         pixels = read_image(image) if isinstance(image, Path) else image
         height, width = pixels.shape[:2]
@@ -75,6 +77,8 @@ class OnnxPredictor(Predictor):
             factor = min(factor, self.card.size[0] / height, self.card.size[1] / width)
         # Rounded as mmcv does.
         size = (int(width * factor + 0.5), int(height * factor + 0.5))
+        if min(size) < 1:
+            raise too_narrow(pixels.shape)
         if size != (width, height):
             pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_LINEAR)
         return self._padded(pixels), (size[0] / width, size[1] / height)
@@ -95,13 +99,20 @@ class OnnxPredictor(Predictor):
         return dict(zip(self.outputs, self.session.run(None, {"images": images}), strict=True))
 
     def _predict(self, batch: Sequence[Path | np.ndarray]) -> list[Prediction]:
-        predictions = []
-        for source in batch:  # of any size, each: a batch would pad them to the largest
-            pixels = read_image(source) if isinstance(source, Path) else source
-            prepared, factors = self.prepare(pixels)
-            outputs = {name: value[0] for name, value in self.run(prepared[None]).items()}
-            predictions.append(self._prediction(outputs, pixels.shape[:2], factors, source))
-        return predictions
+        images = [read_image(source) if isinstance(source, Path) else source for source in batch]
+        prepared, factors = zip(*map(self.prepare, images), strict=True)
+        # Images of other sizes would have to be padded: these are taken one by one.
+        is_one_size = len({one.shape for one in prepared}) == 1
+        runs = [np.stack(prepared)] if is_one_size else [one[None] for one in prepared]
+        outputs = [
+            {name: value[index] for name, value in results.items()}
+            for results in map(self.run, runs)
+            for index in range(len(next(iter(results.values()))))
+        ]
+        return [
+            self._prediction(output, image.shape[:2], factor, source)
+            for output, image, factor, source in zip(outputs, images, factors, batch, strict=True)
+        ]
 
     def _prediction(
         self,

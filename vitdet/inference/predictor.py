@@ -10,6 +10,7 @@ import numpy as np
 from vitdet.datasets.image_sources import ImageLike, images_of
 from vitdet.errors import UserError
 from vitdet.inference.prediction import Prediction
+from vitdet.visualization.colours import Colour
 
 if TYPE_CHECKING:
     import torch
@@ -32,12 +33,14 @@ class Predictor:
     Attributes:
         class_names: name of each class.
         thing_names: of these, in panoptic segmentation, what is counted.
+        colours: of each class, where classes of pixels are drawn.
 
     Raises UserError if the file is unreadable, unsafe, or not complete in itself.
     """
 
     class_names: tuple[str, ...]
     thing_names: tuple[str, ...] = ()
+    colours: Sequence[Colour] = ()
 
     def __new__(cls, checkpoint: str | Path, *_: Any, **__: Any) -> "Predictor":
         if cls is not Predictor:
@@ -73,8 +76,8 @@ class Predictor:
         batch, images are padded to the largest of them, which changes results in the last digits;
         hence `batch_size` is 1 unless you prefer speed.
 
-        Raises UserError if a file is missing or no image, a URL cannot be fetched, or an array is
-        of another kind.
+        Raises UserError if a file is missing or no image, a URL cannot be fetched, an array is of
+        another kind, or an image so narrow that nothing of it is left at the model's size.
         """
         return list(self.stream(images, batch_size=batch_size))
 
@@ -91,3 +94,12 @@ class Predictor:
     def _predict(self, batch: Sequence[Path | np.ndarray]) -> list[Prediction]:
         """What is found in images: files, or (H, W, 3) uint8 RGB pixels."""
         raise NotImplementedError
+
+
+def too_narrow(shape: Sequence[int]) -> UserError:
+    """What to raise for an image of shape (H, W, ...) that cannot be resized for the model."""
+    height, width = shape[:2]
+    return UserError(
+        f"an image of {width}x{height} cannot be resized for the model: nothing would be left of "
+        "its shorter side; cut it into pieces"
+    )

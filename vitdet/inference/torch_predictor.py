@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import torch
 from mmcv.transforms import Compose, LoadAnnotations, LoadImageFromFile
@@ -21,7 +22,7 @@ from vitdet.checkpoints.files import read_checkpoint
 from vitdet.device import resolve_device
 from vitdet.errors import UserError
 from vitdet.inference.prediction import Prediction
-from vitdet.inference.predictor import Predictor
+from vitdet.inference.predictor import Predictor, too_narrow
 from vitdet.visualization.colours import Colour
 from vitdet.visualization.semantic import class_colours
 
@@ -55,9 +56,33 @@ class TorchPredictor(Predictor):
         load_checkpoint(self.model, content, source=checkpoint)
         self.model.to(self.device).eval()
 
+    @property
+    def scale(self) -> tuple[int, int] | None:
+        """Longer and shorter side that images are resized into; None where it is not that simple.
+
+        May be set, to predict at another size than the recipe's.
+        """
+        resize = self._resize()
+        return resize and (int(max(resize.scale)), int(min(resize.scale)))
+
+    @scale.setter
+    def scale(self, sides: tuple[int, int]) -> None:
+        resize = self._resize()
+        if resize is None:
+            raise UserError("the test pipeline has no Resize with a scale: the size stays as it is")
+        resize.scale = (max(sides), min(sides))
+
+    def _resize(self) -> Any | None:
+        """The transform that resizes images."""
+        for transform in self.transforms.transforms:
+            scale = getattr(transform, "scale", None)
+            if isinstance(scale, tuple | list) and len(scale) == 2:
+                return transform
+        return None
+
     @torch.inference_mode()
     def _predict(self, batch: Sequence[Path | np.ndarray]) -> list[Prediction]:
-        packed = [self._prepare(image) for image in batch]
+        packed = [self.prepare(image) for image in batch]
         samples = self.model.test_step(
             {key: [one[key] for one in packed] for key in ("inputs", "data_samples")}
         )
@@ -66,7 +91,7 @@ class TorchPredictor(Predictor):
             for image, sample in zip(batch, samples, strict=True)
         ]
 
-    def _prepare(self, image: Path | np.ndarray) -> dict[str, Any]:
+    def prepare(self, image: Path | np.ndarray) -> dict[str, Any]:
         """Read an image and apply the test transforms."""
         if isinstance(image, Path):
             loaded = self._read(image)
@@ -77,7 +102,10 @@ class TorchPredictor(Predictor):
             size = pixels.shape[:2]
             loaded = {"img": pixels, "img_path": None, "img_shape": size, "ori_shape": size}
         loaded["img_id"] = 0  # packed by mmdet's transforms, used by nobody here
-        return self.transforms(loaded)
+        try:
+            return self.transforms(loaded)
+        except cv2.error as error:
+            raise too_narrow(loaded["img"].shape) from error
 
     def _read(self, path: Path) -> dict[str, Any]:
         try:

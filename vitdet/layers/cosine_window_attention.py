@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vitdet.layers.attention import attention
+from vitdet.layers.attention import attention, attention_weights
 from vitdet.layers.relative_position import relative_position_bias
 from vitdet.layers.self_attention import check_heads
 from vitdet.layers.windows import cut_windows, join_windows, pad_and_shift, unshift_and_crop
@@ -65,22 +65,48 @@ class CosineWindowAttention(nn.Module):
         size = x.shape[1:3]
         x = pad_and_shift(x, window_size, shift)
         query, key, value = self._project(x, window_size)
-        bias = relative_position_bias(self._bias_table(offsets).to(query.dtype), index)
-        if mask is None:
-            merged = (0, 1)  # (B * num_windows, num_heads, N, D), one bias for all windows
-        else:
-            merged = (1, 2)  # (B, num_windows * num_heads, N, D), one bias for all images
-            bias = (mask[:, None].to(bias.dtype) + bias).flatten(0, 1)
+        merged, bias = self._merging(offsets, index, mask, query.dtype)
         windows = attention(
             query.flatten(*merged),
             key.flatten(*merged),
             value.flatten(*merged),
-            bias=bias[None],
+            bias=bias,
             scale=1.0,
         )
 
         x = join_windows(windows.view(query.shape), x.shape[1:3], window_size)
         return self.proj(unshift_and_crop(x, size, window_size, shift))
+
+    def weights(
+        self,
+        x: Tensor,
+        offsets: Tensor,
+        index: Tensor,
+        mask: Tensor | None = None,
+        *,
+        window_size: int,
+    ) -> Tensor:
+        """What each token takes of those of its window, (B, num_windows, num_heads, N, N).
+
+        Arguments as in `forward`; the windows are those of the padded and shifted map.
+        """
+        x = pad_and_shift(x, window_size, 0 if mask is None else self.shift)
+        query, key, _ = self._project(x, window_size)
+        merged, bias = self._merging(offsets, index, mask, query.dtype)
+        weights = attention_weights(
+            query.flatten(*merged), key.flatten(*merged), bias=bias, scale=1.0
+        )
+        return weights.view(*query.shape[:4], -1)
+
+    def _merging(
+        self, offsets: Tensor, index: Tensor, mask: Tensor | None, dtype: torch.dtype
+    ) -> tuple[tuple[int, int], Tensor]:
+        """Which axes of (B, num_windows, num_heads, N, D) become one, and the bias then."""
+        bias = relative_position_bias(self._bias_table(offsets).to(dtype), index)
+        if mask is None:
+            return (0, 1), bias[None]  # (B * num_windows, num_heads, N, D), one for all windows
+        bias = (mask[:, None].to(bias.dtype) + bias).flatten(0, 1)
+        return (1, 2), bias[None]  # (B, num_windows * num_heads, N, D), one for all images
 
     def _project(self, x: Tensor, window_size: int) -> list[Tensor]:
         """Project x: (B, H, W, C) to query, key and value, (B, num_windows, num_heads, N, D) each.

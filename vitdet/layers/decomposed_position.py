@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vitdet.layers.attention import attention
+from vitdet.layers.attention import attention, attention_weights
 
 
 def axis_table(table: Tensor, length: int) -> Tensor:
@@ -56,13 +56,26 @@ def decomposed_attention(
     Returns:
         (B, num_heads, N, D).
     """
-    grid = query.unflatten(2, (rows.shape[0], columns.shape[0]))  # (B, num_heads, H, W, D)
-    by_row = torch.einsum("bhyxd,ykd->bhyxk", grid, rows.to(query.dtype)).flatten(2, 3)
-    by_column = torch.einsum("bhyxd,xkd->bhyxk", grid, columns.to(query.dtype)).flatten(2, 3)
+    by_row, by_column = _biases(query, rows, columns)
     if query.device.type == "cuda":
         return attention_with_channels(query, key, value, by_row, by_column)
     bias = by_row[..., :, None] + by_column[..., None, :]  # (B, num_heads, N, H, W)
     return attention(query, key, value, bias=bias.flatten(3))
+
+
+def decomposed_weights(query: Tensor, key: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+    """What each query takes of each value, (B, num_heads, N, N); as in `decomposed_attention`."""
+    by_row, by_column = _biases(query, rows, columns)
+    bias = by_row[..., :, None] + by_column[..., None, :]
+    return attention_weights(query, key, bias=bias.flatten(3))
+
+
+def _biases(query: Tensor, rows: Tensor, columns: Tensor) -> tuple[Tensor, Tensor]:
+    """What each query's logits grow by in each row, (B, num_heads, N, H), and column, (..., W)."""
+    grid = query.unflatten(2, (rows.shape[0], columns.shape[0]))  # (B, num_heads, H, W, D)
+    by_row = torch.einsum("bhyxd,ykd->bhyxk", grid, rows.to(query.dtype)).flatten(2, 3)
+    by_column = torch.einsum("bhyxd,xkd->bhyxk", grid, columns.to(query.dtype)).flatten(2, 3)
+    return by_row, by_column
 
 
 def attention_with_channels(

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vitdet.errors import UserError
-from vitdet.layers.attention import attention
+from vitdet.layers.attention import attention, attention_weights
 from vitdet.layers.focal_windows import (
     MASKED,
     FocalLevel,
@@ -136,11 +136,25 @@ class FocalAttention(nn.Module):
             (B, H, W, C).
         """
         query, key, value = self._project(x, pooled, keys)
-        bias = self._bias(keys.is_expanded).to(query.dtype)
-        bias = bias.expand(x.shape[0], -1, -1, -1).reshape(-1, 1, *bias.shape[1:])
+        bias = self._bias_of_images(x.shape[0], keys, query.dtype)
         windows = attention(query, key, value, bias=bias, scale=1.0)
         windows = windows[..., : x.shape[-1] // self.num_heads]
         return self.proj(self._join_windows(windows, x))
+
+    def weights(self, x: Tensor, pooled: list[Tensor], keys: Keys) -> Tensor:
+        """What each token takes of its window's keys, (B, num_windows, num_heads, N, M).
+
+        Arguments as in `forward`; `keys.index` says which token each key is.
+        """
+        query, key, _ = self._project(x, pooled, keys)
+        bias = self._bias_of_images(x.shape[0], keys, query.dtype)
+        weights = attention_weights(query, key, bias=bias, scale=1.0)
+        return weights.unflatten(0, (x.shape[0], -1)).transpose(1, 2)
+
+    def _bias_of_images(self, batch: int, keys: Keys, dtype: torch.dtype) -> Tensor:
+        """The biases of all keys, for each image again, (B * num_heads, 1, N, M)."""
+        bias = self._bias(keys.is_expanded).to(dtype)
+        return bias.expand(batch, -1, -1, -1).reshape(-1, 1, *bias.shape[1:])
 
     def _project(self, x: Tensor, pooled: list[Tensor], keys: Keys) -> tuple[Tensor, ...]:
         """Project to query: (B * num_heads, num_windows, N, D), key and value: (..., M, D).

@@ -7,8 +7,12 @@ Li et al. 2022, "Exploring Plain Vision Transformer Backbones for Object Detecti
 import torch
 from torch import Tensor, nn
 
-from vitdet.layers.attention import attention
-from vitdet.layers.decomposed_position import axis_table, decomposed_attention
+from vitdet.layers.attention import attention, attention_weights
+from vitdet.layers.decomposed_position import (
+    axis_table,
+    decomposed_attention,
+    decomposed_weights,
+)
 from vitdet.layers.self_attention import check_heads
 from vitdet.layers.windows import cut_windows, join_windows, pad_and_shift, unshift_and_crop
 
@@ -52,18 +56,41 @@ class MapAttention(nn.Module):
         A map is zero-padded to whole windows, and nothing hides the padding from the other tokens,
         as in the paper's code.
         """
-        if not self.window_size:
-            size = x.shape[1:3]
-            query, key, value = self._heads(x.flatten(1, 2)).permute(2, 0, 3, 1, 4).unbind(0)
+        size, side = x.shape[1:3], self.window_size
+        if not side:
+            query, key, value = self._projected(x)
             attended = self._attend(query, key, value, *size).transpose(1, 2)
             return self.proj(attended.flatten(2)).unflatten(1, size)
-        size, side = x.shape[1:3], self.window_size
+        batch = x.shape[0]
         x = pad_and_shift(x, side, 0)
-        windows = [cut_windows(part, side) for part in self._heads(x).unbind(3)]
-        query, key, value = (part.flatten(0, 1) for part in windows)
-        attended = self._attend(query, key, value, side, side).view(windows[0].shape)
+        query, key, value = self._windows(x)
+        attended = self._attend(query, key, value, side, side).unflatten(0, (batch, -1))
         x = join_windows(attended, x.shape[1:3], side)
         return self.proj(unshift_and_crop(x, size, side, 0))
+
+    def weights(self, x: Tensor) -> Tensor:
+        """What each token of x: (B, H, W, C) takes of those of its window.
+
+        Returns:
+            (B, num_windows, num_heads, N, N); the map is one window where attention is global.
+        """
+        side = self.window_size
+        height, width = (side, side) if side else x.shape[1:3]
+        query, key, _ = self._windows(pad_and_shift(x, side, 0)) if side else self._projected(x)
+        if self.has_rel_pos:
+            weights = decomposed_weights(query, key, *self._tables(height, width))
+        else:
+            weights = attention_weights(query, key)
+        return weights.unflatten(0, (x.shape[0], -1))
+
+    def _projected(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Queries, keys and values of x: (B, H, W, C), (B, num_heads, N, D) each."""
+        return self._heads(x.flatten(1, 2)).permute(2, 0, 3, 1, 4).unbind(0)
+
+    def _windows(self, x: Tensor) -> list[Tensor]:
+        """The same of each window of a padded map, (B * num_windows, num_heads, N, D)."""
+        parts = self._heads(x).unbind(3)
+        return [cut_windows(part, self.window_size).flatten(0, 1) for part in parts]
 
     def _heads(self, x: Tensor) -> Tensor:
         """Map x: (..., C) to queries, keys and values, (..., 3, num_heads, D)."""
@@ -73,5 +100,8 @@ class MapAttention(nn.Module):
         """Attend within maps of height * width tokens; all are (B, num_heads, N, D)."""
         if not self.has_rel_pos:
             return attention(query, key, value)
-        rows, columns = axis_table(self.rel_pos_h, height), axis_table(self.rel_pos_w, width)
-        return decomposed_attention(query, key, value, rows, columns)
+        return decomposed_attention(query, key, value, *self._tables(height, width))
+
+    def _tables(self, height: int, width: int) -> tuple[Tensor, Tensor]:
+        """Relative positions along both axes, (H, H, D) and (W, W, D)."""
+        return axis_table(self.rel_pos_h, height), axis_table(self.rel_pos_w, width)

@@ -31,10 +31,14 @@ class SelfAttention(nn.Module):
             query = query[:, :, -num_queries:]
         return self.proj(attention(query, key, value).transpose(1, 2).flatten(2))
 
-    def weights(self, x: Tensor, num_queries: int) -> Tensor:
-        """What the last tokens of x: (B, N, C) take of all, (B, num_heads, num_queries, N)."""
+    def weights(self, x: Tensor, *, num_queries: int | None = None) -> Tensor:
+        """What each query takes of all tokens, (B, num_heads, num_queries or N, N), arguments as in
+        `forward`.
+        """
         query, key, _ = self._projected(x)
-        return attention_weights(query[:, :, -num_queries:], key)
+        if num_queries is not None:
+            query = query[:, :, -num_queries:]
+        return attention_weights(query, key)
 
     def _projected(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Queries, keys and values of x: (B, N, C), (B, num_heads, N, D) each."""

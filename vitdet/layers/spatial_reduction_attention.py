@@ -4,7 +4,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vitdet.errors import UserError
-from vitdet.layers.attention import attention
+from vitdet.layers.attention import attention, attention_weights
 from vitdet.layers.patch_projection import project_patches
 
 POOLED_SIDE = 7  # of linear attention's keys, PVT v2, section 3.1
@@ -52,11 +52,21 @@ class SpatialReductionAttention(nn.Module):
         Returns:
             The shape of `x`.
         """
+        query, key, value = self._projected(x)
+        out = attention(query, key, value)
+        return self.proj(out.transpose(1, 2).reshape(x.shape))
+
+    def weights(self, x: Tensor) -> Tensor:
+        """What each token takes of the reduced map's, (B, num_heads, N, M); x as in `forward`."""
+        query, key, _ = self._projected(x)
+        return attention_weights(query, key)
+
+    def _projected(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Queries (B, num_heads, N, D) of x, keys and values (B, num_heads, M, D)."""
         query = self.q(x).flatten(1, -2).unflatten(-1, (self.num_heads, -1))
         keys_and_values = self.kv(x if self.sr is None else self._reduce(x)).flatten(1, -2)
         key, value = keys_and_values.unflatten(-1, (2, self.num_heads, -1)).unbind(2)
-        out = attention(query.transpose(1, 2), key.transpose(1, 2), value.transpose(1, 2))
-        return self.proj(out.transpose(1, 2).reshape(x.shape))
+        return query.transpose(1, 2), key.transpose(1, 2), value.transpose(1, 2)
 
     def _reduce(self, x: Tensor) -> Tensor:
         """Map x: (B, H, W, C) to (B, H / sr_ratio, W / sr_ratio, C) or (B, 7, 7, C)."""

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from vitdet.errors import UserError
-from vitdet.layers.attention import attention
+from vitdet.layers.attention import attention, attention_weights
 from vitdet.layers.relative_position import relative_position_bias, relative_position_index
 from vitdet.layers.windows import cut_windows, join_windows, pad_and_shift, unshift_and_crop
 
@@ -62,21 +62,40 @@ class WindowAttention(nn.Module):
         size = x.shape[1:3]
         x = pad_and_shift(x, window_size, shift)
         query, key, value = self._project(x, window_size)
-        bias = relative_position_bias(
-            self.relative_position_bias_table.to(query.dtype), self._position_index(window_size)
-        )
-        if mask is None:
-            merged = (0, 1)  # (B * num_windows, num_heads, N, D), one bias for all windows
-        else:
-            merged = (1, 2)  # (B, num_windows * num_heads, N, D), one bias for all images
-            bias = (mask[:, None].to(bias.dtype) + bias).flatten(0, 1)
+        merged, bias = self._merging(mask, window_size, query.dtype)
         windows = attention(
-            query.flatten(*merged), key.flatten(*merged), value.flatten(*merged), bias=bias[None]
+            query.flatten(*merged), key.flatten(*merged), value.flatten(*merged), bias=bias
         )
 
         windows = windows.view(query.shape)
         x = join_windows(windows, x.shape[1:3], window_size)
         return self.proj(unshift_and_crop(x, size, window_size, shift))
+
+    def weights(
+        self, x: Tensor, mask: Tensor | None = None, *, window_size: int | None = None
+    ) -> Tensor:
+        """What each token takes of those of its window, (B, num_windows, num_heads, N, N).
+
+        Arguments as in `forward`; the windows are those of the padded and shifted map.
+        """
+        window_size = window_size or self.window_size
+        x = pad_and_shift(x, window_size, 0 if mask is None else self.shift)
+        query, key, _ = self._project(x, window_size)
+        merged, bias = self._merging(mask, window_size, query.dtype)
+        weights = attention_weights(query.flatten(*merged), key.flatten(*merged), bias=bias)
+        return weights.view(*query.shape[:4], -1)
+
+    def _merging(
+        self, mask: Tensor | None, window_size: int, dtype: torch.dtype
+    ) -> tuple[tuple[int, int], Tensor]:
+        """Which axes of (B, num_windows, num_heads, N, D) become one, and the bias then."""
+        bias = relative_position_bias(
+            self.relative_position_bias_table.to(dtype), self._position_index(window_size)
+        )
+        if mask is None:
+            return (0, 1), bias[None]  # (B * num_windows, num_heads, N, D), one for all windows
+        bias = (mask[:, None].to(bias.dtype) + bias).flatten(0, 1)
+        return (1, 2), bias[None]  # (B, num_windows * num_heads, N, D), one for all images
 
     def _position_index(self, window_size: int) -> Tensor:
         """Rows of the bias table for each pair of tokens; a smaller window is a window's corner."""

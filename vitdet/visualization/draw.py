@@ -103,11 +103,11 @@ def draw_instances(
     pen = ImageDraw.Draw(picture)
     for i in order:
         # Beside a mask's outline, a box is only there to show its extent.
-        _draw_box(pen, boxes[i], colours[i], line_width if masks is None else 1, picture.size)
+        draw_box(pen, boxes[i], colours[i], line_width if masks is None else 1, picture.size)
     texts = [str(class_names[label]) for label in labels]
     if scores is not None:
         texts = [f"{text} {score:.2f}" for text, score in zip(texts, scores, strict=True)]
-    _draw_labels(pen, [(texts[i], boxes[i], colours[i]) for i in order], picture.size)
+    draw_labels(pen, [(texts[i], boxes[i], colours[i]) for i in order], picture.size)
     return picture
 
 
@@ -128,20 +128,21 @@ def draw_mask(
     cv2.drawContours(canvas, outlines, -1, colour, line_width, cv2.LINE_AA)
 
 
-def _draw_box(
+def draw_box(
     pen: ImageDraw.ImageDraw,
     box: np.ndarray,
     colour: Colour,
     line_width: int,
     size: tuple[int, int],
 ) -> None:
+    """Draw box: (4,) xyxy in pixels of a picture of this size, (width, height)."""
     # Edges at the border are drawn inside it, where they can be seen.
     left, top = (float(np.clip(v, 0, s - 1)) for v, s in zip(box[:2], size, strict=True))
     right, bottom = (float(np.clip(v, 0, s - 1)) for v, s in zip(box[2:], size, strict=True))
     pen.rectangle((left, top, max(left, right), max(top, bottom)), outline=colour, width=line_width)
 
 
-def _draw_labels(
+def draw_labels(
     pen: ImageDraw.ImageDraw,
     labels: Sequence[tuple[str, np.ndarray, Colour]],
     size: tuple[int, int],

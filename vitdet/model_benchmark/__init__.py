@@ -1,0 +1,1 @@
+"""Latency, throughput and memory of a trained model: `vitdet benchmark-model`."""
