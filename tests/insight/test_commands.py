@@ -27,7 +27,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(*words: object) -> None:
-    main(["visualize", *map(str, words), "--device", "cpu"])
+    device = [] if words[0] == "data" else ["--device", "cpu"]
+    main(["visualize", *map(str, words), *device])
 
 
 @pytest.mark.parametrize("name", ["detr", "yolos", "sequencer_detr"])

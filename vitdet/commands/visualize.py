@@ -94,7 +94,7 @@ def _add_data(actions: Any) -> None:
     add_config_arguments(parser)
     parser.add_argument("--batches", type=int, default=1, metavar="N", help="how many (default 1)")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="default: 0")
-    _add_output(parser, "data.png")
+    _add_output(parser, "data.png", has_device=False)
 
 
 def _add_predictions(actions: Any) -> None:
@@ -123,6 +123,7 @@ def _add_output(
     page: str = "page",
     side: int = 320,
     columns: int = 4,
+    has_device: bool = True,
 ) -> None:
     parser.add_argument("--out", metavar="PNG", help=f"picture to write (default: {out})")
     parser.add_argument("--html", metavar="FILE", help=f"write one self-contained {page}")
@@ -130,19 +131,16 @@ def _add_output(
         "--columns", type=int, default=columns, metavar="N", help="pictures in a row"
     )
     parser.add_argument("--side", type=int, default=side, metavar="PX", help="size of each picture")
-    parser.add_argument("--device", help="cpu, cuda or mps (default: the best there is)")
+    if has_device:
+        parser.add_argument("--device", help="cpu, cuda or mps (default: the best there is)")
     parser.set_defaults(default_out=out)
 
 
 def _output(arguments: argparse.Namespace) -> dict[str, Any]:
     """A picture is written unless only a page is asked for."""
     out = arguments.out or (None if arguments.html else arguments.default_out)
-    return dict(
-        out=out,
-        html=arguments.html,
-        columns=max(arguments.columns, 1),
-        device=arguments.device,
-    )
+    output = dict(out=out, html=arguments.html, columns=max(arguments.columns, 1))
+    return output | ({"device": arguments.device} if "device" in arguments else {})
 
 
 def _config(arguments: argparse.Namespace) -> Any:

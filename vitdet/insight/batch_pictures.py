@@ -32,7 +32,6 @@ def draw_batches(
     out: str | Path | None = "data.png",
     html: str | Path | None = None,
     columns: int = 4,
-    device: str | None = None,
 ) -> list[Path]:
     """Draw the first training batches of a config, as PNG, as a page, or both.
 
@@ -44,7 +43,6 @@ def draw_batches(
         out: PNG to write.
         html: page to write.
         columns: pictures in a row.
-        device: not used: batches are prepared on the CPU.
 
     Returns the files. Raises UserError if the config has no training data.
     """

@@ -127,11 +127,10 @@ def draw_errors(
         entries = [LegendEntry(f"{kind}: {counts[kind]}", COLOURS[kind]) for kind in counts]
         legend = draw_legend(entries, (side, 200))
         groups.append(Group("", [Panel(legend, f"in {len(judged)} images")]))
-    if (maps := [one.prediction.semantic for one in judged[:num_images] if one.match is None]) and (
-        maps[0] is not None
-    ):
-        first = judged[0].prediction
-        entries = legend_entries(maps, first.class_names, first.colours)
+    maps = [one.prediction for one in judged[:num_images] if one.prediction.is_semantic]
+    if maps:
+        semantic = [one.semantic for one in maps]
+        entries = legend_entries(semantic, maps[0].class_names, maps[0].colours)
         groups.append(Group("", [Panel(draw_legend(entries, (2 * side, 200)), "found classes")]))
     title = f"Predictions of {Path(checkpoint).name}"
     return write_sheet(groups, title=title, note=_NOTE, columns=columns, out=out, html=html), counts
