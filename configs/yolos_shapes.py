@@ -13,24 +13,29 @@ from vitdet.detectors import YOLOS
 
 published = dict(size=(128, 128))
 
-# Patches of 16 pixels, 64 in an image of 128: smaller ones cost steps.
+# Patches of 16 pixels, 64 in an image of 128. What counts is how many images it sees: a small
+# transformer in batches of 16 begins to find things after 700 steps, where six blocks of 192
+# channels in batches of 8 found none after 4,500. Blocks before the last learn to detect, too, as
+# in DETR's decoder.
 model = dict(
     type=YOLOS,
     data_preprocessor=model["data_preprocessor"],
-    num_queries=25,
+    num_queries=16,
     mid_img_size=128,
+    num_auxiliary_blocks=2,
+    has_sine_start=True,
     backbone=dict(
         type=VisionTransformer,
         arch="tiny",
         patch_size=16,
         img_size=128,
-        embed_dims=192,
-        depth=6,
-        num_heads=6,
+        embed_dims=128,
+        depth=4,
+        num_heads=4,
     ),
-    criterion=dict(class_weight=5.0, no_object_weight=0.35),
+    criterion=dict(class_weight=2.0, no_object_weight=0.5),
 )
 
-train_dataloader.update(batch_size=8)
-optim_wrapper["optimizer"].update(lr=5e-4)
-auto_scale_lr.update(base_batch_size=8)
+train_cfg.update(max_epochs=10, val_interval=1)
+optim_wrapper["optimizer"].update(lr=1e-3, betas=(0.9, 0.99))
+param_scheduler[1].update(T_max=10)

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from vitdet.backbones import VisionTransformer
 from vitdet.backbones.backbone import InitConfig, published_size, run_block
+from vitdet.detectors.positions import sine_waves
 from vitdet.detectors.set_predictor import PredictionHead, SetPredictor
 from vitdet.errors import UserError
 from vitdet.layers.position_embedding import resize_position_embedding
@@ -34,12 +35,12 @@ ARCHS = {
 
 
 class Decoded(NamedTuple):
-    """What YOLOS computes of a batch; there is one layer that detects, the last.
+    """What YOLOS computes of a batch, once for each block that detects, the last one last.
 
     Attributes:
-        queries: (1, B, Q, C) the detection tokens after the norm.
-        logits: (1, B, Q, K + 1), no object last.
-        boxes: (1, B, Q, 4) cxcywh as shares of the image, without its padding.
+        queries: (num_layers, B, Q, C) the detection tokens after the norm.
+        logits: (num_layers, B, Q, K + 1), no object last.
+        boxes: (num_layers, B, Q, 4) cxcywh as shares of the image, without its padding.
         attention: where asked for, what the detection tokens take of all tokens (class, patches row
             by row, detection), for each block (B, num_heads, Q, N).
     """
@@ -65,6 +66,12 @@ class YOLOS(SetPredictor):
         num_queries: Q, the detection tokens: the most objects that can be found in an image.
         mid_img_size: side, or (height, width), in pixels of the images that positions added before
             every block but the first are made for; 0 for no such positions, None for the size's.
+        num_auxiliary_blocks: blocks before the last that learn to detect, too, by the same norm and
+            heads, as the layers of DETR's decoder do. It is for learning from scratch; published
+            models have none, and predicting takes no notice of it.
+        has_sine_start: for learning from scratch: patches' positions start as sines and cosines,
+            detection tokens as far apart, where the published start, values of 0.02, leaves
+            places and tokens nearly alike.
         matcher: arguments of `HungarianMatcher`.
         criterion: arguments of `SetCriterion`.
         max_per_image: objects returned per image, the best; by default all Q.
@@ -79,6 +86,8 @@ class YOLOS(SetPredictor):
         *,
         num_queries: int = 100,
         mid_img_size: int | Sequence[int] | None = None,
+        num_auxiliary_blocks: int = 0,
+        has_sine_start: bool = False,
         matcher: Mapping[str, float] | None = None,
         criterion: Mapping[str, float] | None = None,
         max_per_image: int | None = None,
@@ -96,6 +105,12 @@ class YOLOS(SetPredictor):
         arguments = {"arch": backbone} if isinstance(backbone, str) else dict(backbone)
         size = published_size(ARCHS, arguments.get("arch", "small"), "YOLOS")
         self.backbone = _plain_transformer(size, arguments)
+        if not 0 <= num_auxiliary_blocks < len(self.backbone.blocks):
+            raise UserError(
+                f"YOLOS: num_auxiliary_blocks {num_auxiliary_blocks} must be less than its "
+                f"{len(self.backbone.blocks)} blocks, and not negative"
+            )
+        self.num_auxiliary_blocks = num_auxiliary_blocks
         dim, num_class_tokens = self.backbone.embed_dims, self.backbone.num_class_tokens
         self.det_token = nn.Parameter(torch.empty(1, num_queries, dim))
         self.det_pos_embed = nn.Parameter(torch.empty(1, num_queries, dim))
@@ -111,8 +126,16 @@ class YOLOS(SetPredictor):
             parameters += [self.mid_pos_embed, self.mid_token_pos_embed]
         for parameter in parameters:
             nn.init.trunc_normal_(parameter, std=0.02)
+        if has_sine_start:
+            self._start_from_sines()
         self.class_embed = PredictionHead(dim, num_classes + 1)
         self.bbox_embed = PredictionHead(dim, 4)
+
+    @torch.no_grad()
+    def _start_from_sines(self) -> None:
+        positions = self.backbone.pos_embed
+        positions.copy_(sine_waves(positions.shape[1], positions.shape[2:]))
+        nn.init.normal_(self.det_token)
 
     @property
     def num_queries(self) -> int:
@@ -131,6 +154,8 @@ class YOLOS(SetPredictor):
         positions = self.mid_positions(grid)
         attention = [] if return_attention else None
         blocks, num_queries = self.backbone.blocks, self.num_queries
+        first_detecting = len(blocks) - 1 - self.num_auxiliary_blocks * self.training
+        detecting = []
         for index, block in enumerate(blocks):
             if index and positions is not None:
                 x = x + positions[index - 1].to(x.dtype)
@@ -139,7 +164,9 @@ class YOLOS(SetPredictor):
             # After the last block only the detection tokens are read.
             kept = num_queries if index == len(blocks) - 1 else None
             x = run_block(block, x, kept, with_checkpoint=self.backbone.with_checkpoint)
-        queries = self.backbone.norm(x)[None]
+            if index >= first_detecting:
+                detecting.append(x[:, -num_queries:])
+        queries = self.backbone.norm(torch.stack(detecting))
         return Decoded(
             queries,
             logits=self.class_embed(queries),
