@@ -29,7 +29,7 @@ model.merge(
 )
 model["data_preprocessor"].update(pad_mask=True)
 
-train_pipeline[1] = dict(type=LoadPanopticSegments)
+train_dataloader["dataset"]["pipeline"][1] = dict(type=LoadPanopticSegments)
 for loader, split in ((train_dataloader, "train"), (val_dataloader, "val")):
     loader["dataset"].update(
         type=ShapesPanoptic,
@@ -42,7 +42,7 @@ val_evaluator = dict(type=CocoPanopticMetric)
 test_evaluator = val_evaluator
 
 load_from = "work_dirs/detr_shapes/last.pth"
-train_cfg.update(max_epochs=8, val_interval=2)
+train_cfg.update(max_epochs=6, val_interval=2)
 optim_wrapper["optimizer"].update(lr=5e-4)
 param_scheduler[0].update(end=50)
-param_scheduler[1].update(T_max=8)
+param_scheduler[1].update(T_max=6)

@@ -169,11 +169,6 @@ def tiny(num_classes: int = 3, *, mid_img_size: int = 40, **backbone: Any) -> YO
     return model
 
 
-def auxiliary(count: int) -> YOLOS:
-    torch.manual_seed(0)
-    return YOLOS(TINY, 3, num_queries=7, mid_img_size=40, num_auxiliary_blocks=count)
-
-
 @pytest.mark.parametrize(
     "backbone", [{}, dict(with_checkpoint=True), dict(with_distillation_token=True)], ids=str
 )
@@ -219,25 +214,6 @@ def test_any_size(size: tuple[int, int]) -> None:
     assert torch.equal(first.pred_instances.labels, second.pred_instances.labels)
 
 
-def test_blocks_before_the_last_learn_to_detect() -> None:
-    """What they predict is what a shallower model of the same weights does."""
-    model, shallow = auxiliary(1).train(), tiny(depth=2).train()
-    state = {k: v for k, v in model.state_dict().items() if ".blocks.2." not in k}
-    for name in ("mid_pos_embed", "mid_token_pos_embed"):
-        state[name] = state[name][:1]
-    shallow.load_state_dict(state)
-    batch, samples = batch_of([torch.randn(3, 64, 50)])
-    decoded, expected = model.decode(batch), shallow.decode(batch)
-    assert decoded.logits.shape == (2, 1, 7, 4)
-    torch.testing.assert_close(decoded.logits[:1], expected.logits)
-    torch.testing.assert_close(decoded.boxes[:1], expected.boxes)
-    with_objects(samples, (2,))
-    losses, alone = (m(batch, samples, mode="loss") for m in (model, shallow))
-    torch.testing.assert_close(losses["loss_bbox_0"], alone["loss_bbox"])
-    assert "loss_bbox_1" not in losses
-    assert len(model.eval().decode(batch).logits) == 1
-
-
 def test_a_sine_start_tells_places_and_tokens_apart() -> None:
     model = YOLOS(TINY, 3, num_queries=7, mid_img_size=40, has_sine_start=True)
     rows, columns = model.backbone.pos_embed[0].split(12)
@@ -245,12 +221,6 @@ def test_a_sine_start_tells_places_and_tokens_apart() -> None:
     assert torch.equal(columns, columns[:, :1].expand_as(columns))
     for vectors in (rows[:, :, 0].T, columns[:, 0].T, model.det_token[0]):
         assert torch.pdist(vectors).min() > 0.5
-
-
-@pytest.mark.parametrize("count", [-1, 3])
-def test_auxiliary_blocks_are_there(count: int) -> None:
-    with pytest.raises(UserError, match=f"num_auxiliary_blocks {count} must be less than its 3"):
-        auxiliary(count)
 
 
 def test_a_batch_without_any_object() -> None:

@@ -35,12 +35,12 @@ ARCHS = {
 
 
 class Decoded(NamedTuple):
-    """What YOLOS computes of a batch, once for each block that detects, the last one last.
+    """What YOLOS computes of a batch; there is one layer that detects, the last.
 
     Attributes:
-        queries: (num_layers, B, Q, C) the detection tokens after the norm.
-        logits: (num_layers, B, Q, K + 1), no object last.
-        boxes: (num_layers, B, Q, 4) cxcywh as shares of the image, without its padding.
+        queries: (1, B, Q, C) the detection tokens after the norm.
+        logits: (1, B, Q, K + 1), no object last.
+        boxes: (1, B, Q, 4) cxcywh as shares of the image, without its padding.
         attention: where asked for, what the detection tokens take of all tokens (class, patches row
             by row, detection), for each block (B, num_heads, Q, N).
     """
@@ -66,9 +66,6 @@ class YOLOS(SetPredictor):
         num_queries: Q, the detection tokens: the most objects that can be found in an image.
         mid_img_size: side, or (height, width), in pixels of the images that positions added before
             every block but the first are made for; 0 for no such positions, None for the size's.
-        num_auxiliary_blocks: blocks before the last that learn to detect, too, by the same norm and
-            heads, as the layers of DETR's decoder do. It is for learning from scratch; published
-            models have none, and predicting takes no notice of it.
         has_sine_start: for learning from scratch: patches' positions start as sines and cosines,
             detection tokens as far apart, where the published start, values of 0.02, leaves
             places and tokens nearly alike.
@@ -86,7 +83,6 @@ class YOLOS(SetPredictor):
         *,
         num_queries: int = 100,
         mid_img_size: int | Sequence[int] | None = None,
-        num_auxiliary_blocks: int = 0,
         has_sine_start: bool = False,
         matcher: Mapping[str, float] | None = None,
         criterion: Mapping[str, float] | None = None,
@@ -105,12 +101,6 @@ class YOLOS(SetPredictor):
         arguments = {"arch": backbone} if isinstance(backbone, str) else dict(backbone)
         size = published_size(ARCHS, arguments.get("arch", "small"), "YOLOS")
         self.backbone = _plain_transformer(size, arguments)
-        if not 0 <= num_auxiliary_blocks < len(self.backbone.blocks):
-            raise UserError(
-                f"YOLOS: num_auxiliary_blocks {num_auxiliary_blocks} must be less than its "
-                f"{len(self.backbone.blocks)} blocks, and not negative"
-            )
-        self.num_auxiliary_blocks = num_auxiliary_blocks
         dim, num_class_tokens = self.backbone.embed_dims, self.backbone.num_class_tokens
         self.det_token = nn.Parameter(torch.empty(1, num_queries, dim))
         self.det_pos_embed = nn.Parameter(torch.empty(1, num_queries, dim))
@@ -154,8 +144,6 @@ class YOLOS(SetPredictor):
         positions = self.mid_positions(grid)
         attention = [] if return_attention else None
         blocks, num_queries = self.backbone.blocks, self.num_queries
-        first_detecting = len(blocks) - 1 - self.num_auxiliary_blocks * self.training
-        detecting = []
         for index, block in enumerate(blocks):
             if index and positions is not None:
                 x = x + positions[index - 1].to(x.dtype)
@@ -164,9 +152,7 @@ class YOLOS(SetPredictor):
             # After the last block only the detection tokens are read.
             kept = num_queries if index == len(blocks) - 1 else None
             x = run_block(block, x, kept, with_checkpoint=self.backbone.with_checkpoint)
-            if index >= first_detecting:
-                detecting.append(x[:, -num_queries:])
-        queries = self.backbone.norm(torch.stack(detecting))
+        queries = self.backbone.norm(x)[None]
         return Decoded(
             queries,
             logits=self.class_embed(queries),
