@@ -46,7 +46,7 @@ def save_checkpoint(name: str, folder: Path) -> Path:
 
 NAMES = [
     *("tiny_detr", "tiny_yolos", "swin_retinanet_coco", "swin_maskrcnn_coco"),
-    *("tiny_upernet", "tiny_semantic_fpn"),
+    *("swin_cascade_maskrcnn_coco_3x", "tiny_upernet", "tiny_semantic_fpn"),
 ]
 
 

@@ -87,8 +87,29 @@ def test_each_folder_s_smallest_comes_first(tmp_path, checked) -> None:
     names = [name for name in zoo_names("mmseg") if name.startswith(folders)]
     sizes = {name: Outcome(YES, parameters=1000 - number) for number, name in enumerate(names)}
     write_outcomes(tmp_path / "zoo.json", sizes)
-    command.check_configs("mmseg", "::a", with_step=True, folder=tmp_path)
+    command.check_configs("mmseg", "::a", with_step=True, again=True, folder=tmp_path)
     order = [name for name in checked[0] if name in names]
     first, second = ([name for name in names if name.startswith(folder)] for folder in folders)
     assert order[:4] == [first[-1], second[-1], first[-2], second[-2]]
     assert sorted(order) == names
+
+
+def test_a_step_of_the_same_model_is_not_taken_twice(tmp_path, checked) -> None:
+    first, same, other = (
+        f"mmseg::ann/ann_r50-d8_4xb2-{rest}"
+        for rest in ("40k_cityscapes-512x1024", "80k_cityscapes-512x1024", "40k_cityscapes-769x769")
+    )
+    write_outcomes(tmp_path / "zoo.json", dict.fromkeys((first, same, other), Outcome(YES)))
+    command.check_configs("mmseg", "ann_r50-d8_4xb2", with_step=True, folder=tmp_path)
+    assert first in checked[0] and other in checked[0] and same not in checked[0]
+    kept = json.loads((tmp_path / "zoo.json").read_text())
+    assert kept[same]["stepped"] == "yes" and kept[same]["reason"] == "as | planted"
+
+
+def test_a_twin_says_whose_step_it_took(tmp_path) -> None:
+    first, same = (f"mmseg::ann/ann_r50-d8_4xb2-{k}k_cityscapes-512x1024" for k in (40, 80))
+    write_outcomes(tmp_path / "zoo.json", {first: Outcome(YES, YES), same: Outcome(YES)})
+    command.check_configs(
+        "mmseg", "ann_r50-d8_4xb2-80k_cityscapes-5", with_step=True, folder=tmp_path
+    )
+    assert f"| {same} |  | yes | yes | as {first} |" in (tmp_path / "zoo.md").read_text()

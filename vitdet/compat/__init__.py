@@ -15,6 +15,7 @@ from vitdet.compat import (
     cpu_amp,
     deformable_attention,
     distributed_without_gpu,
+    masks_outside,
     mmcv_ext,
     mmpretrain_multimodal,
     mmseg_warnings,
@@ -46,3 +47,4 @@ def install() -> None:
     sync_bn_alone.install()
     class_weights.install()
     ssd_predictions.install()
+    masks_outside.install()

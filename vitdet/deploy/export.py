@@ -60,7 +60,7 @@ def export(
         scale=scale,
         size=None if dynamic else size,
         fill=module.fill,
-        colours=tuple(map(tuple, predictor._colours)),
+        colours=tuple(map(tuple, predictor.colours)),
     )
     suffix = ".onnx" if file_format == "onnx" else ".pt2"
     target = Path(out) if out is not None else Path(checkpoint).with_suffix(suffix)
@@ -119,7 +119,7 @@ def _write(
 
 def _scale(predictor: TorchPredictor) -> tuple[int, int]:
     """Longer and shorter side of what the test pipeline resizes into."""
-    for transform in predictor._transforms.transforms:
+    for transform in predictor.transforms.transforms:
         scale = getattr(transform, "scale", None)
         if isinstance(scale, tuple | list) and len(scale) == 2:
             return int(max(scale)), int(min(scale))

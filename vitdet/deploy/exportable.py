@@ -27,8 +27,8 @@ def exportable(model: nn.Module) -> "ExportedModel":
     if is_rcnn(model):
         return ExportedRCNN(model).eval()
     raise UserError(
-        f"a {type(model).__name__} cannot be exported yet; DETR, YOLOS, RetinaNet, "
-        "Faster and Mask R-CNN (of the usual parts) and segmentors of an encoder and a decoder can"
+        f"a {type(model).__name__} cannot be exported yet; DETR, YOLOS, RetinaNet, Faster, Mask "
+        "and Cascade R-CNN (of the usual parts) and segmentors of an encoder and a decoder can"
     )
 
 

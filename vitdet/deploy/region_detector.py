@@ -1,11 +1,12 @@
-"""Faster and Mask R-CNN as functions of pixels."""
+"""Faster, Mask and Cascade R-CNN as functions of pixels."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from mmdet.models.dense_heads import RPNHead
 from mmdet.models.detectors import TwoStageDetector
+from mmdet.models.roi_heads import CascadeRoIHead as MmdetCascadeRoIHead
 from mmdet.models.roi_heads import StandardRoIHead
 from mmdet.models.roi_heads.bbox_heads import ConvFCBBoxHead
 from mmdet.models.roi_heads.mask_heads import FCNMaskHead
@@ -15,6 +16,7 @@ from torchvision.ops import roi_align
 
 from vitdet.deploy.exported_model import ExportedModel, width_and_height
 from vitdet.deploy.suppression import best, suppress
+from vitdet.detectors import CascadeRoIHead, RoIHead
 from vitdet.rcnn import box_deltas
 from vitdet.rcnn.roi_features import levels_of
 
@@ -22,24 +24,59 @@ from vitdet.rcnn.roi_features import levels_of
 _MOST_PAIRS = 2000
 
 
+# Those that derive from them compute something else.
+_HEADS = (StandardRoIHead, RoIHead, MmdetCascadeRoIHead, CascadeRoIHead)
+
+
+class _Stage(NamedTuple):
+    """What a cascade repeats; other detectors have one. Without masks the last two are None."""
+
+    head: nn.Module
+    extractor: nn.Module
+    mask_head: nn.Module | None
+    mask_extractor: nn.Module | None
+
+
 def is_rcnn(model: nn.Module) -> bool:
     """Whether `ExportedRCNN` computes what this model does."""
     if not isinstance(model, TwoStageDetector):
         return False
-    head, rpn = model.roi_head, model.rpn_head
+    rpn, roi_head = model.rpn_head, model.roi_head
     return (
         isinstance(rpn, RPNHead)
-        and isinstance(head, StandardRoIHead)
-        and not head.with_shared_head
-        and isinstance(head.bbox_head, ConvFCBBoxHead)
-        and (not head.with_mask or type(head.mask_head).forward is FCNMaskHead.forward)
-        and all(map(box_deltas.is_known, (rpn.bbox_coder, head.bbox_head.bbox_coder)))
-        and all(type(one) is SingleRoIExtractor for one in _extractors(head))
+        and box_deltas.is_known(rpn.bbox_coder)
+        and type(roi_head) in _HEADS
+        and not roi_head.with_shared_head
+        and all(map(_is_known, _stages_of(roi_head)))
         and all(
             config["nms"].get("type", "nms") == "nms"
             for config in (model.test_cfg["rpn"], model.test_cfg["rcnn"])
         )
     )
+
+
+def _stages_of(roi_head: nn.Module) -> list[_Stage]:
+    parts = [roi_head.bbox_head, roi_head.bbox_roi_extractor]
+    if roi_head.with_mask:
+        parts += [roi_head.mask_head, roi_head.mask_roi_extractor]
+    if not isinstance(roi_head, MmdetCascadeRoIHead):
+        parts = [[part] for part in parts]
+    if not roi_head.with_mask:
+        parts += [[None] * len(parts[0])] * 2
+    return [_Stage(*stage) for stage in zip(*parts, strict=True)]
+
+
+def _is_known(stage: _Stage) -> bool:
+    is_known = (
+        isinstance(stage.head, ConvFCBBoxHead)
+        and not stage.head.custom_activation
+        and box_deltas.is_known(stage.head.bbox_coder)
+        and type(stage.extractor) is SingleRoIExtractor
+    )
+    if stage.mask_head is None:
+        return is_known
+    has_known_masks = type(stage.mask_head).forward is FCNMaskHead.forward
+    return is_known and has_known_masks and type(stage.mask_extractor) is SingleRoIExtractor
 
 
 class ExportedRCNN(ExportedModel):
@@ -49,6 +86,7 @@ class ExportedRCNN(ExportedModel):
 
     def __init__(self, model: TwoStageDetector) -> None:
         super().__init__(model)
+        self._stages = _stages_of(model.roi_head)
         masks = ("masks",) if model.roi_head.with_mask else ()
         self.output_names = ("boxes", "scores", "labels", *masks)
 
@@ -92,35 +130,58 @@ class ExportedRCNN(ExportedModel):
         self, maps: Sequence[Tensor], proposals: Tensor, objectness: Tensor, limits: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Boxes (B, N, 4), scores (B, N) and labels (B, N)."""
-        roi_head, config = self.model.roi_head, self.model.test_cfg["rcnn"]
-        head = roi_head.bbox_head
-        logits, deltas = head(_features(roi_head.bbox_roi_extractor, maps, proposals))
-        number, classes = proposals.shape[1], head.num_classes
-        scores = logits.softmax(-1)[:, :classes].unflatten(0, (-1, number))  # (B, R, K)
-        scores = scores * (objectness > 0)[..., None]
+        config, head = self.model.test_cfg["rcnn"], self._stages[-1].head
+        logits, proposals, deltas = self._classify(maps, proposals, limits)
+        scores = logits.softmax(-1)[..., :-1] * (objectness > 0)[..., None]  # (B, R, K)
         flat = scores.flatten(1)
         scores, pairs = flat.topk(min(_MOST_PAIRS, flat.shape[1]), dim=1)
-        rows, labels = pairs // classes, pairs % classes
-        deltas = deltas.unflatten(0, (-1, number)).unflatten(2, (-1, 4)).flatten(1, 2)
-        places = rows if head.reg_class_agnostic else pairs
-        chosen = deltas.gather(1, places[..., None].expand(-1, -1, 4))
+        rows, labels = pairs // head.num_classes, pairs % head.num_classes
         regions = proposals.gather(1, rows[..., None].expand(-1, -1, 4))
-        boxes = box_deltas.decode(head.bbox_coder, regions, chosen, limits)
+        boxes = _moved(head, regions, deltas, rows, labels, limits)
         scores = torch.where(scores > config["score_thr"], scores, 0.0)
         scores = suppress(boxes, scores, labels, iou_threshold=config["nms"]["iou_threshold"])
         scores, boxes, labels = best(scores, config["max_per_img"], boxes, labels)
         return boxes, scores, labels
 
+    def _classify(
+        self, maps: Sequence[Tensor], proposals: Tensor, limits: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Logits (B, R, 1 + K) of all stages, and of the last one its proposals and deltas."""
+        number = proposals.shape[1]
+        total = 0
+        for place, stage in enumerate(self._stages):
+            outputs = stage.head(_features(stage.extractor, maps, proposals))
+            logits, deltas = (each.unflatten(0, (-1, number)) for each in outputs)
+            total = total + logits
+            if place < len(self._stages) - 1:
+                rows = torch.arange(number).expand(proposals.shape[:2])
+                labels = logits[..., :-1].argmax(-1)
+                proposals = _moved(stage.head, proposals, deltas, rows, labels, limits)
+        return total / len(self._stages), proposals, deltas
+
     def _masks(self, maps: Sequence[Tensor], boxes: Tensor, labels: Tensor) -> Tensor:
-        """Probabilities (B, N, h, w)."""
-        roi_head = self.model.roi_head
-        logits = roi_head.mask_head(_features(roi_head.mask_roi_extractor, maps, boxes))
-        if roi_head.mask_head.class_agnostic:
-            chosen = logits[:, 0]
-        else:
-            places = labels.flatten()[:, None, None, None].expand(-1, 1, *logits.shape[2:])
-            chosen = logits.gather(1, places)[:, 0]
-        return chosen.sigmoid().unflatten(0, (-1, boxes.shape[1]))
+        """Probabilities (B, N, h, w): the means of the stages'."""
+        total = 0
+        for stage in self._stages:
+            logits = stage.mask_head(_features(stage.mask_extractor, maps, boxes))
+            if not stage.mask_head.class_agnostic:
+                places = labels.flatten()[:, None, None, None].expand(-1, 1, *logits.shape[2:])
+                logits = logits.gather(1, places)
+            total = total + logits[:, 0].sigmoid()
+        return (total / len(self._stages)).unflatten(0, (-1, boxes.shape[1]))
+
+
+def _moved(
+    head: nn.Module, regions: Tensor, deltas: Tensor, rows: Tensor, labels: Tensor, limits: Tensor
+) -> Tensor:
+    """Boxes (B, N, 4): regions: (B, N, 4) by the deltas of their rows: (B, N) and labels: (B, N).
+
+    deltas: (B, R, 4), or (B, R, 4 * K) where each class has its own.
+    """
+    deltas = deltas.unflatten(2, (-1, 4)).flatten(1, 2)
+    places = rows if head.reg_class_agnostic else rows * head.num_classes + labels
+    chosen = deltas.gather(1, places[..., None].expand(-1, -1, 4))
+    return box_deltas.decode(head.bbox_coder, regions, chosen, limits)
 
 
 def _without_small(boxes: Tensor, scores: Tensor, config: Any) -> Tensor:
@@ -153,7 +214,3 @@ def _features(extractor: SingleRoIExtractor, maps: Sequence[Tensor], boxes: Tens
         )
         found = found + read * is_own[:, None, None, None]
     return found
-
-
-def _extractors(head: StandardRoIHead) -> list[nn.Module]:
-    return [head.bbox_roi_extractor, *([head.mask_roi_extractor] if head.with_mask else [])]

@@ -125,39 +125,33 @@ def _index(
     return api
 
 
-def _run_pycocotools(
-    images: Sequence[Mapping[str, Any]],
-    categories: list[int],
-    targets: list[dict],
-    results: list[dict],
-    iou_type: str,
-) -> tuple[np.ndarray, np.ndarray]:
+def _run_pycocotools(*problem: Any) -> tuple[np.ndarray, np.ndarray]:
     from pycocotools.coco import COCO
     from pycocotools.cocoeval import COCOeval
 
     with contextlib.redirect_stdout(io.StringIO()):  # it prints its progress
-        evaluator = COCOeval(
-            _index(COCO(), images, categories, targets),
-            _index(COCO(), images, categories, results),
-            iou_type,
-        )
-        evaluator.evaluate()
-        evaluator.accumulate()
-    return evaluator.eval["precision"][..., -1], evaluator.eval["recall"]
+        return _run(COCO, COCOeval, *problem)
 
 
-def _run_faster_coco_eval(
+def _run_faster_coco_eval(*problem: Any) -> tuple[np.ndarray, np.ndarray]:
+    from faster_coco_eval import COCO, COCOeval_faster
+
+    return _run(COCO, COCOeval_faster, *problem)
+
+
+def _run(
+    api: Any,
+    evaluation: Any,
     images: Sequence[Mapping[str, Any]],
     categories: list[int],
     targets: list[dict],
     results: list[dict],
     iou_type: str,
 ) -> tuple[np.ndarray, np.ndarray]:
-    from faster_coco_eval import COCO, COCOeval_faster
-
-    evaluator = COCOeval_faster(
-        _index(COCO(), images, categories, targets),
-        _index(COCO(), images, categories, results),
+    """Precisions and recalls by the classes `COCO` and `COCOeval` of a backend."""
+    evaluator = evaluation(
+        _index(api(), images, categories, targets),
+        _index(api(), images, categories, results),
         iou_type,
     )
     evaluator.evaluate()

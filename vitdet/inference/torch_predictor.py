@@ -47,11 +47,11 @@ class TorchPredictor(Predictor):
             meta = _dataset_meta(content)
         except UserError as error:
             raise UserError(f"{checkpoint}: {error}") from error
-        self.class_names, self._colours = meta["classes"], class_colours(meta)
+        self.class_names, self.colours = meta["classes"], class_colours(meta)
         self.thing_names = tuple(meta.get("thing_classes", ()))
         with DefaultScope.overwrite_default_scope(scope):
             self.model = MODELS.build(model)
-            self._reader, self._transforms = _split_pipeline(pipeline)
+            self._reader, self.transforms = _split_pipeline(pipeline)
         load_checkpoint(self.model, content, source=checkpoint)
         self.model.to(self.device).eval()
 
@@ -62,7 +62,7 @@ class TorchPredictor(Predictor):
             {key: [one[key] for one in packed] for key in ("inputs", "data_samples")}
         )
         return [
-            to_prediction(sample, self.class_names, colours=self._colours, source=image)
+            to_prediction(sample, self.class_names, colours=self.colours, source=image)
             for image, sample in zip(batch, samples, strict=True)
         ]
 
@@ -77,7 +77,7 @@ class TorchPredictor(Predictor):
             size = pixels.shape[:2]
             loaded = {"img": pixels, "img_path": None, "img_shape": size, "ori_shape": size}
         loaded["img_id"] = 0  # packed by mmdet's transforms, used by nobody here
-        return self._transforms(loaded)
+        return self.transforms(loaded)
 
     def _read(self, path: Path) -> dict[str, Any]:
         try:

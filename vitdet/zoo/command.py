@@ -5,6 +5,7 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -14,6 +15,7 @@ from vitdet.errors import UserError
 from vitdet.zoo.configs import LIBRARIES, zoo_names
 from vitdet.zoo.outcome import NO, NOT_TRIED, YES, Outcome
 from vitdet.zoo.report import read_outcomes, summary, write_outcomes, zoo_table
+from vitdet.zoo.twins import find_twins
 from vitdet.zoo.workers import Limits, check_all
 
 _SAVED_EVERY = 30  # seconds
@@ -51,7 +53,8 @@ def check_configs(
     """Check configs and write `zoo.json` and, from all that is in it, `zoo.md` into `folder`.
 
     What `zoo.json` already tells is not tried again unless `again`, so an interrupted check goes on
-    and several parts add up. `sample` checks that many only, chosen at random but always the same.
+    and parts add up. Nor is a step whose twin was tried, if `zoo.json` says that both build.
+    `sample` checks that many only, chosen at random but always the same.
 
     Raises:
         UserError: no config has such a name.
@@ -66,9 +69,12 @@ def check_configs(
     if not again:
         names = [name for name in names if _is_open(outcomes.get(name), with_step)]
     names = _most_distinct_first(names, outcomes)
+    twins = _twins(names, outcomes) if with_step and not again else {}
+    single = [name for name in names if twins.get(name, name) == name]
     try:
-        _check_with_progress(names, outcomes, kept, with_step, jobs, limits)
+        _check_with_progress(single, outcomes, kept, with_step, jobs, limits)
     finally:
+        _tell_twins(twins, outcomes)
         write_outcomes(kept, outcomes)
         (folder / "zoo.md").write_text(zoo_table(outcomes))
     sys.stdout.write(f"{summary(outcomes)}{folder / 'zoo.md'} is written\n")
@@ -87,6 +93,27 @@ def _most_distinct_first(names: Sequence[str], outcomes: Mapping[str, Outcome]) 
         members.sort(key=lambda name: outcomes[name].parameters if name in outcomes else 0)
         turns += enumerate(members)
     return [name for _, name in sorted(turns)]
+
+
+def _twins(names: Sequence[str], outcomes: Mapping[str, Outcome]) -> dict[str, str]:
+    """For each name the config in its folder that stands for it: one stepped before, if any."""
+    folders = {name.rpartition("/")[0] for name in names}
+    stepped = [
+        name
+        for name, outcome in outcomes.items()
+        if outcome.stepped in (YES, NO) and name.rpartition("/")[0] in folders
+    ]
+    built = [name for name in names if name in outcomes and outcomes[name].built == YES]
+    return find_twins([*stepped, *built])
+
+
+def _tell_twins(twins: Mapping[str, str], outcomes: dict[str, Outcome]) -> None:
+    """Give the outcome of what was stepped to what is the same."""
+    for name, other in twins.items():
+        told = outcomes[other]
+        if _is_open(outcomes[name], True) and told.stepped != NOT_TRIED:
+            reason = told.reason or f"as {other}"
+            outcomes[name] = replace(outcomes[name], stepped=told.stepped, reason=reason)
 
 
 def _is_open(outcome: Outcome | None, with_step: bool) -> bool:

@@ -1,6 +1,7 @@
 """A synthetic batch for a model of mmdet: images, boxes, masks, maps, and the kind it is packed in.
 
-Every sample carries all that any pipeline of the zoo packs; a model reads what it needs.
+Every sample carries all that any pipeline of the zoo packs, and a model reads what it needs; but
+proposals only where the model has no head of its own for them, since it would not use that head.
 """
 
 from collections.abc import Mapping, Sequence
@@ -61,6 +62,7 @@ class _SampleMaker:
         self._random = np.random.default_rng(0)
         self._num_classes = _num_classes(config["model"])
         self._num_map_classes = _num_map_classes(config["model"], self._num_classes)
+        self._takes_proposals = not any("rpn_head" in node for node in nodes_of(config["model"]))
         self._map_scale = next(
             (float(node["scale_factor"]) for node in nodes_of(config) if _is_map_rescaling(node)), 1
         )
@@ -80,9 +82,9 @@ class _SampleMaker:
             labels=torch.zeros(0, dtype=torch.int64),
             masks=BitmapMasks([], self._side, self._side),
         )
-        sample.proposals = InstanceData(
-            bboxes=HorizontalBoxes(boxes.repeat(20, 1)), scores=torch.ones(20 * len(boxes))
-        )
+        if self._takes_proposals:
+            many = boxes.repeat(20, 1)
+            sample.proposals = InstanceData(bboxes=many, scores=torch.ones(len(many)))
         sample.gt_sem_seg = PixelData(sem_seg=self._map())
         return self._pixels(3, self._side, self._side), sample
 

@@ -11,6 +11,7 @@ from mmengine.optim import OptimWrapper, build_optim_wrapper
 from mmengine.registry import MODELS, DefaultScope
 from torch import nn
 
+from vitdet.zoo.classification_batch import classification_batch
 from vitdet.zoo.detection_batch import detection_batch
 from vitdet.zoo.nodes import nodes_of
 from vitdet.zoo.offline import drop_weights
@@ -19,6 +20,7 @@ from vitdet.zoo.segmentation_batch import segmentation_batch
 SIDES = (128, 320, 640)
 """Sizes of the images in pixels: the next is tried where a model wants larger ones."""
 
+_SAMPLED_BOXES = 32  # of an image; a mask head spends seconds on 128
 _WHAT_A_RUNNER_TELLS = dict(iter=0, epoch=0, max_iters=1, max_epochs=1)
 
 
@@ -29,9 +31,20 @@ class StepError(Exception):
 def build_model(config: Mapping[str, Any], device: str) -> nn.Module:
     """The model of a config, without pretrained weights, on `device` ("meta" or "cpu")."""
     drop_weights(config["model"])
+    if "data_preprocessor" in config:  # a runner gives it to the model
+        config["model"].setdefault("data_preprocessor", config["data_preprocessor"])
     scope = config.get("default_scope") or "mmengine"
     with torch.device(device), DefaultScope.overwrite_default_scope(scope):
         return MODELS.build(config["model"])
+
+
+def what_is_stepped(config: Config) -> list[Any]:
+    """All of a config that `step` goes by; uses the config up."""
+    drop_weights(config["model"])
+    _shrink(config["model"], SIDES[0])
+    rescaled = [node for node in nodes_of(config) if node.get("type") == "SegRescale"]
+    keys = ("default_scope", "model", "data_preprocessor", "optim_wrapper")
+    return [config.get(key) for key in keys] + rescaled
 
 
 def step(config: Config, side: int) -> None:
@@ -86,18 +99,24 @@ def _predict(model: nn.Module, config: Config, side: int) -> None:
 
 
 def _batch(config: Config, side: int, *, training: bool) -> dict[str, Any]:
+    if config["default_scope"] == "mmpretrain":
+        return classification_batch(side)
     if config["default_scope"] == "mmseg":
         return segmentation_batch(config, side, training=training)
     return detection_batch(config, side, training=training)
 
 
 def _shrink(model: Mapping[str, Any], side: int) -> None:
-    """Let images stay small where a config fixes their size, in place.
+    """Keep images, and the boxes to train on, few and small, in place.
 
-    That is where it pads them to a size of its own, or builds a transformer for one size only.
+    A config fixes the size of images where it pads them to a size of its own, or builds a
+    transformer for one size only.
     """
     for part in ("data_preprocessor", "backbone"):
         for node in nodes_of(model.get(part) or {}):
             for key in ("size", "test_size", "img_size"):
                 if isinstance(node.get(key), list | tuple):
                     node[key] = (side, side)
+    for node in nodes_of(model):
+        if str(node.get("type")).endswith("Sampler") and "num" in node:
+            node["num"] = min(node["num"], _SAMPLED_BOXES)

@@ -17,6 +17,7 @@ OPTIONAL_PACKAGES = (
     "fairscale",
     "ldm",
     "skimage",
+    "sklearn",
     "lap",
     "motmetrics",
     "timm",

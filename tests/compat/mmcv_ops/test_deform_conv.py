@@ -59,3 +59,37 @@ def test_zero_offsets_are_an_ordinary_convolution(operands: list[Tensor]) -> Non
     x, offset, weight = operands
     output = plain(x, torch.zeros_like(offset), weight)
     torch.testing.assert_close(output, torch.nn.functional.conv2d(x, weight, padding=1, groups=2))
+
+
+def test_nan_offsets_sample_nothing(operands: list[Tensor]) -> None:
+    # torchvision's kernel alone ends the process here.
+    x, offset, weight = operands
+    is_first = torch.zeros_like(offset, dtype=torch.bool)
+    is_first[0, :2] = True
+    output = plain(x, offset.masked_fill(is_first, torch.nan), weight)
+    expected = plain(x, offset.masked_fill(is_first, 1e4), weight)
+    torch.testing.assert_close(output, expected)
+    for each in (x, offset):
+        gradients = [
+            torch.autograd.grad(one.sum(), each, retain_graph=True)[0] for one in (output, expected)
+        ]
+        torch.testing.assert_close(*gradients)
+
+
+def test_offsets_larger_than_the_output_are_read_in_rows_of_the_output() -> None:
+    torch.manual_seed(0)
+    x, weight, bias = torch.rand(2, 3, 4, 4), torch.rand(5, 3, 3, 3), torch.rand(5)
+    offset, mask = torch.rand(2, 18, 8, 8, requires_grad=True), torch.rand(2, 9, 8, 8)
+    output = modulated_deform_conv2d(x, offset, mask, weight, bias, 1, 1)
+    rows = [
+        each.detach().numpy().reshape(2, -1)[:, : each.shape[1] * 16] for each in (offset, mask)
+    ]
+    own_offset, own_mask = (
+        torch.tensor(row.reshape(2, -1, 4, 4), requires_grad=True) for row in rows
+    )
+    expected = modulated_deform_conv2d(x, own_offset, own_mask, weight, bias, 1, 1)
+    torch.testing.assert_close(output, expected)
+    (gradient,) = torch.autograd.grad(output.square().sum(), offset)
+    (own,) = torch.autograd.grad(expected.square().sum(), own_offset)
+    torch.testing.assert_close(gradient.flatten(1)[:, : 18 * 16], own.flatten(1))
+    assert not gradient.flatten(1)[:, 18 * 16 :].any()

@@ -1,8 +1,13 @@
 """Deformable convolution, plain (Dai et al. 2017) and modulated (Zhu et al. 2019).
 
-torchvision's kernels, but for one thing: a sample exactly one pixel outside the map takes nothing
-from it, and mmcv gives its offset no gradient, torchvision a one-sided one. All padded samples of a
-layer whose offsets start at zero lie there, so the first training step depends on it.
+torchvision's kernels, but for three things:
+
+- A sample exactly one pixel outside the map takes nothing from it, and mmcv gives its offset no
+  gradient, torchvision a one-sided one. All padded samples of a layer whose offsets start at zero
+  lie there, so the first training step depends on it.
+- An offset that is NaN samples nothing in mmcv; torchvision reads memory that is not the map's.
+- Offsets and masks of the modulated form may be larger than the output. mmcv's kernel takes the
+  first values of each image then, row after row of the output; DyHead is trained with that.
 
 input: (B, C, H, W)
 weight: (O, C / groups, kh, kw)
@@ -18,6 +23,8 @@ import torch
 from torch import Tensor
 
 from vitdet.compat.mmcv_ops.precision import kernel_dtype
+
+_FAR = 1e6  # pixels, outside of any map
 
 
 @dataclass(frozen=True)
@@ -35,7 +42,7 @@ class _Geometry:
     ) -> Tensor:
         """(B, O, oh, ow)"""
         return torch.ops.torchvision.deform_conv2d(
-            input, weight, offset, *self._tail(input, mask, bias)
+            input, weight, _outside_if_nan(offset), *self._tail(input, mask, bias)
         )
 
     def gradients(
@@ -48,6 +55,7 @@ class _Geometry:
         bias: Tensor,
     ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
         """By input, weight, offset, mask and bias."""
+        offset = _outside_if_nan(offset)
         by_input, by_weight, by_offset, by_mask, by_bias = (
             torch.ops.torchvision._deform_conv2d_backward(
                 grad_output, input, weight, offset, *self._tail(input, mask, bias)
@@ -202,6 +210,7 @@ def modulated_deform_conv_forward(
     )
     input, weight, bias, offset, mask = _widened(input, weight, bias, offset, mask)
     bias = bias if with_bias else weight.new_zeros(weight.size(0))
+    offset, mask = (_first(each, output.shape[2:]) for each in (offset, mask))
     output.copy_(geometry.convolve(input, weight, offset, mask, bias))
 
 
@@ -239,13 +248,30 @@ def modulated_deform_conv_backward(
         input, weight, bias, offset, mask, grad_output
     )
     bias = bias if with_bias else weight.new_zeros(weight.size(0))
+    size = grad_output.shape[2:]
+    offset, mask = (_first(each, size) for each in (offset, mask))
     gradients = geometry.gradients(gradient, input, weight, offset, mask, bias)
-    for target, values in zip(
-        (grad_input, grad_weight, grad_offset, grad_mask), gradients[:4], strict=True
-    ):
+    targets = (
+        grad_input,
+        grad_weight,
+        *(_first(each.zero_(), size) for each in (grad_offset, grad_mask)),
+    )
+    for target, values in zip(targets, gradients[:4], strict=True):
         target.copy_(values)
     if with_bias:
         grad_bias.copy_(gradients[4])
+
+
+def _outside_if_nan(offset: Tensor) -> Tensor:
+    return offset.nan_to_num(nan=_FAR, posinf=_FAR, neginf=-_FAR)
+
+
+def _first(values: Tensor, size: torch.Size) -> Tensor:
+    """View (B, K, *size) of the first of each image's values: (B, K, H, W)."""
+    if values.shape[2:] == size:
+        return values
+    count = values.shape[1] * size.numel()
+    return values.flatten(1)[:, :count].unflatten(1, (-1, *size))
 
 
 def _widened(*tensors: Tensor) -> tuple[Tensor, ...]:

@@ -1,0 +1,1 @@
+"""The arguments of each command, and what it calls; heavy imports wait until a command runs."""
