@@ -34,6 +34,6 @@ model = dict(
     criterion=dict(class_weight=2.0, no_object_weight=0.5),
 )
 
-train_cfg.update(max_epochs=6, val_interval=2)
+train_cfg.update(max_epochs=10, val_interval=2)
 optim_wrapper["optimizer"].update(lr=1e-3, betas=(0.9, 0.99))
-param_scheduler[1].update(T_max=6)
+param_scheduler[1].update(T_max=10)
