@@ -14,8 +14,8 @@ from vitdet.detectors import YOLOS
 published = dict(size=(128, 128))
 
 # Patches of 16 pixels, 64 in an image of 128. What counts is how many images it sees: a small
-# transformer in batches of 16 places boxes better after 900 steps than six blocks of 192 channels in
-# batches of 8 after 4,500. Classes come later still.
+# transformer in batches of 16 places boxes better after 900 steps than six blocks of 192 channels
+# in batches of 8 after 4,500. Classes come later still.
 model = dict(
     type=YOLOS,
     data_preprocessor=model["data_preprocessor"],
