@@ -214,6 +214,15 @@ def test_any_size(size: tuple[int, int]) -> None:
     assert torch.equal(first.pred_instances.labels, second.pred_instances.labels)
 
 
+def test_a_sine_start_tells_places_and_tokens_apart() -> None:
+    model = YOLOS(TINY, 3, num_queries=7, mid_img_size=40, has_sine_start=True)
+    rows, columns = model.backbone.pos_embed[0].split(12)
+    assert torch.equal(rows, rows[:, :, :1].expand_as(rows))
+    assert torch.equal(columns, columns[:, :1].expand_as(columns))
+    for vectors in (rows[:, :, 0].T, columns[:, 0].T, model.det_token[0]):
+        assert torch.pdist(vectors).min() > 0.5
+
+
 def test_a_batch_without_any_object() -> None:
     model = tiny()
     batch, samples = batch_of([torch.randn(3, 64, 64)] * 2)

@@ -4,6 +4,7 @@ Both kinds take `is_padding`: (B, H, W) and return (B, H, W, C).
 """
 
 import math
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
@@ -55,6 +56,29 @@ class LearnedPositions(nn.Module):
         rows = _first(self.row_embed, height)[:, None].expand(-1, width, -1)
         columns = _first(self.col_embed, width).expand(height, -1, -1)
         return torch.cat([columns, rows], dim=-1).expand(batch, -1, -1, -1)
+
+
+def sine_waves(dim: int, grid: Sequence[int]) -> Tensor:
+    """Sines and cosines of row, then of column, for positions to start learning from.
+
+    Waves are from 4 places to 4 times the longer side long, so that, other than with the published
+    temperature, every channel tells places of a small map apart.
+
+    Args:
+        dim: C, a multiple of 4.
+        grid: rows H and columns W.
+
+    Returns:
+        (1, C, H, W).
+    """
+    if dim % 4:
+        raise UserError(f"sine positions need channels in fours, not {dim}")
+    lengths = torch.logspace(math.log2(4), math.log2(4 * max(grid)), dim // 4, base=2)
+    angles = [torch.arange(side)[:, None] * (2 * math.pi / lengths) for side in grid]
+    rows, columns = (torch.cat([a.sin(), a.cos()], 1) for a in angles)  # (H or W, C / 2)
+    height, width = grid
+    rows, columns = rows[:, None].expand(-1, width, -1), columns.expand(height, -1, -1)
+    return torch.cat([rows, columns], 2).permute(2, 0, 1)[None]
 
 
 def _first(table: Tensor, count: int) -> Tensor:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from vitdet.backbones import VisionTransformer
 from vitdet.backbones.backbone import InitConfig, published_size, run_block
+from vitdet.detectors.positions import sine_waves
 from vitdet.detectors.set_predictor import PredictionHead, SetPredictor
 from vitdet.errors import UserError
 from vitdet.layers.position_embedding import resize_position_embedding
@@ -65,6 +66,9 @@ class YOLOS(SetPredictor):
         num_queries: Q, the detection tokens: the most objects that can be found in an image.
         mid_img_size: side, or (height, width), in pixels of the images that positions added before
             every block but the first are made for; 0 for no such positions, None for the size's.
+        has_sine_start: for learning from scratch: patches' positions start as sines and cosines,
+            detection tokens as far apart, where the published start, values of 0.02, leaves
+            places and tokens nearly alike.
         matcher: arguments of `HungarianMatcher`.
         criterion: arguments of `SetCriterion`.
         max_per_image: objects returned per image, the best; by default all Q.
@@ -79,6 +83,7 @@ class YOLOS(SetPredictor):
         *,
         num_queries: int = 100,
         mid_img_size: int | Sequence[int] | None = None,
+        has_sine_start: bool = False,
         matcher: Mapping[str, float] | None = None,
         criterion: Mapping[str, float] | None = None,
         max_per_image: int | None = None,
@@ -111,8 +116,16 @@ class YOLOS(SetPredictor):
             parameters += [self.mid_pos_embed, self.mid_token_pos_embed]
         for parameter in parameters:
             nn.init.trunc_normal_(parameter, std=0.02)
+        if has_sine_start:
+            self._start_from_sines()
         self.class_embed = PredictionHead(dim, num_classes + 1)
         self.bbox_embed = PredictionHead(dim, 4)
+
+    @torch.no_grad()
+    def _start_from_sines(self) -> None:
+        positions = self.backbone.pos_embed
+        positions.copy_(sine_waves(positions.shape[1], positions.shape[2:]))
+        nn.init.normal_(self.det_token)
 
     @property
     def num_queries(self) -> int:
