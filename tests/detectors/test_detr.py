@@ -312,6 +312,12 @@ def test_bad_targets_name_the_image(box: tuple, label: int, words: str) -> None:
         tiny().loss(batch, samples)
 
 
+def test_masks_that_were_not_loaded() -> None:
+    batch, samples = batch_of([torch.randn(3, 64, 64)])
+    with pytest.raises(UserError, match="set with_mask=True in the pipeline's LoadAnnotations"):
+        tiny(**copy.deepcopy(VARIANTS["masks"])).loss(batch, with_objects(samples, (2,)))
+
+
 @torch.no_grad()
 def test_attention_on_request() -> None:
     model = tiny(dropout=0.0).eval()

@@ -9,6 +9,7 @@ from mmdet.structures import DetDataSample
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
+from vitdet.errors import UserError
 from vitdet.set_prediction.boxes import xyxy_to_cxcywh
 
 ABSENT = -1  # the label where there is no object
@@ -72,6 +73,8 @@ def targets_of(samples: Sequence[DetDataSample], *, with_masks: bool = False) ->
 
     Boxes are clipped to their image, and those of which nothing is left (empty, or outside of it)
     are left out, as DETR's data code does; here without asking the device how many there are.
+
+    Raises UserError if masks are wanted and were not loaded.
     """
     labels, boxes = [], []
     for sample in samples:
@@ -89,6 +92,11 @@ def targets_of(samples: Sequence[DetDataSample], *, with_masks: bool = False) ->
         boxes.append(xyxy_to_cxcywh(torch.where(is_inverted[:, None], shares, clipped)))
     masks = None
     if with_masks:
+        if not all("masks" in sample.gt_instances for sample in samples):
+            raise UserError(
+                "the model learns masks, and its data have none: set with_mask=True in the "
+                "pipeline's LoadAnnotations"
+            )
         masks = [
             sample.gt_instances.masks.to_tensor(torch.uint8, sample.gt_instances.bboxes.device)
             for sample in samples
