@@ -4,13 +4,15 @@ import pytest
 import torch
 from mmdet.models.roi_heads.mask_heads import FCNMaskHead
 from mmengine.config import ConfigDict
+from mmengine.registry import DefaultScope
 
 
 @pytest.mark.parametrize(
     "outside", [(90, 5, 99, 20), (5, 70, 20, 90), (-30, 5, -9, 20), (5, -30, 20, -9)]
 )
 def test_a_box_beside_the_image(outside) -> None:
-    head = FCNMaskHead(num_convs=0, in_channels=4, class_agnostic=True)
+    with DefaultScope.overwrite_default_scope("mmdet"):
+        head = FCNMaskHead(num_convs=0, in_channels=4, class_agnostic=True)
     boxes = torch.tensor([outside, (8, 4, 24, 20)], dtype=torch.float32)
     masks = head._predict_by_feat_single(
         torch.full((2, 1, 28, 28), 9.0),

@@ -53,6 +53,7 @@ def tiny_swin() -> SwinTransformer:
     )
 
 
+@pytest.mark.slow
 def test_sizes_of_images_settle_and_outputs_agree() -> None:
     plain, compiled, backend = tiny_swin(), tiny_swin(), CountingBackend()
     assert compile_blocks(compiled, {"backend": backend}) == 2

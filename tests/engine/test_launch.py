@@ -157,7 +157,9 @@ def test_amp_on_a_cpu_is_bfloat16(data: Path, tmp_path: Path) -> None:
     assert "bfloat16" in read_checkpoint(folder / "last.pth")["meta"]["cfg"]
 
 
-@pytest.mark.parametrize("script", ["dist_train.sh", "dist_test.sh"])
+@pytest.mark.parametrize(
+    "script", ["dist_train.sh", pytest.param("dist_test.sh", marks=pytest.mark.slow)]
+)
 def test_two_processes_without_a_gpu(script: str, run: Path, data: Path, tmp_path: Path) -> None:
     checkpoint = [str(run / "best.pth")] if script == "dist_test.sh" else []
     assert "box AP" in _in_two_processes(script, TINY, *checkpoint, data=data, folder=tmp_path)

@@ -15,7 +15,6 @@ from vitdet.errors import UserError
 from vitdet.zoo.configs import LIBRARIES, zoo_names
 from vitdet.zoo.outcome import NO, NOT_TRIED, YES, Outcome
 from vitdet.zoo.report import read_outcomes, summary, write_outcomes, zoo_table
-from vitdet.zoo.twins import find_twins
 from vitdet.zoo.workers import Limits, check_all
 
 _SAVED_EVERY = 30  # seconds
@@ -97,6 +96,8 @@ def _most_distinct_first(names: Sequence[str], outcomes: Mapping[str, Outcome]) 
 
 def _twins(names: Sequence[str], outcomes: Mapping[str, Outcome]) -> dict[str, str]:
     """For each name the config in its folder that stands for it: one stepped before, if any."""
+    from vitdet.zoo.twins import find_twins  # brings torch along
+
     folders = {name.rpartition("/")[0] for name in names}
     stepped = [
         name
