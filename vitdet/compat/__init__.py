@@ -24,12 +24,14 @@ from vitdet.compat import (
     ssd_predictions,
     sync_bn_alone,
     torchvision_mismatch,
+    yapf_grammar,
 )
 
 
 def install() -> None:
     """Register every patch; costs microseconds and loads none of the libraries concerned."""
     torchvision_mismatch.install()
+    yapf_grammar.install()
     mmcv_ext.install()
     package_paths.install()
     checkpoint_loading.install()
