@@ -17,11 +17,11 @@ def test_whole_when_it_takes_its_place(tmp_path: Path, monkeypatch: pytest.Monke
             function(source, target)
             grammar = Grammar()
             grammar.load(target)
-            seen.append(vars(grammar) == vars(pygram.python_grammar))
+            seen.append(vars(grammar) == vars(pygram.pattern_grammar))
 
         return renamed
 
     for name in ("rename", "replace"):
         monkeypatch.setattr(os, name, look(getattr(os, name)))
-    pygram.python_grammar.dump(str(tmp_path / "grammar.pickle"))
+    pygram.pattern_grammar.dump(str(tmp_path / "grammar.pickle"))
     assert seen == [True] and len(list(tmp_path.iterdir())) == 1
