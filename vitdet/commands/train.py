@@ -128,18 +128,24 @@ def _add_run_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--local_rank", "--local-rank", type=int, help=argparse.SUPPRESS)
 
 
-def _train(arguments: argparse.Namespace) -> None:
-    from vitdet.engine import load_config, train
+def load_given_config(arguments: argparse.Namespace) -> Any:
+    """The config that `config` and the arguments of `add_config_arguments` ask for."""
+    from vitdet.engine import load_config
     from vitdet.engine.option_values import parse_options
 
-    config = load_config(
+    return load_config(
         arguments.config,
         data=arguments.data,
         options=parse_options(arguments.cfg_options),
         backbone=arguments.backbone,
     )
+
+
+def _train(arguments: argparse.Namespace) -> None:
+    from vitdet.engine import train
+
     train(
-        config,
+        load_given_config(arguments),
         arguments.work_dir,
         resume=arguments.resume,
         seed=arguments.seed,
@@ -158,17 +164,10 @@ def _train(arguments: argparse.Namespace) -> None:
 
 
 def _test(arguments: argparse.Namespace) -> None:
-    from vitdet.engine import load_config, test
-    from vitdet.engine.option_values import parse_options
+    from vitdet.engine import test
 
-    config = load_config(
-        arguments.config,
-        data=arguments.data,
-        options=parse_options(arguments.cfg_options),
-        backbone=arguments.backbone,
-    )
     test(
-        config,
+        load_given_config(arguments),
         arguments.checkpoint,
         arguments.work_dir,
         out=arguments.out,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from vitdet.commands.train import add_config_arguments
+from vitdet.commands.train import add_config_arguments, load_given_config
 
 
 def add_visualize(commands: Any) -> None:
@@ -143,18 +143,6 @@ def _output(arguments: argparse.Namespace) -> dict[str, Any]:
     return output | ({"device": arguments.device} if "device" in arguments else {})
 
 
-def _config(arguments: argparse.Namespace) -> Any:
-    from vitdet.engine import load_config
-    from vitdet.engine.option_values import parse_options
-
-    return load_config(
-        arguments.config,
-        data=arguments.data,
-        options=parse_options(arguments.cfg_options),
-        backbone=arguments.backbone,
-    )
-
-
 def _say(files: Sequence[Path]) -> None:
     sys.stdout.write(f"{' and '.join(str(file) for file in files)} written\n")
 
@@ -185,7 +173,7 @@ def _errors(arguments: argparse.Namespace) -> None:
     from vitdet.insight.error_pictures import draw_errors
 
     files, counts = draw_errors(
-        _config(arguments),
+        load_given_config(arguments),
         arguments.checkpoint,
         num_images=arguments.images,
         worst=arguments.worst,
@@ -225,7 +213,7 @@ def _data(arguments: argparse.Namespace) -> None:
     from vitdet.insight.batch_pictures import draw_batches
 
     files = draw_batches(
-        _config(arguments),
+        load_given_config(arguments),
         num_batches=arguments.batches,
         seed=arguments.seed,
         side=arguments.side,
