@@ -45,7 +45,8 @@ def save_checkpoint(name: str, folder: Path) -> Path:
 
 
 NAMES = [
-    *("tiny_detr", "tiny_yolos", "swin_retinanet_coco", "swin_maskrcnn_coco"),
+    *("tiny_detr", "tiny_yolos", "swin_retinanet_coco"),
+    pytest.param("swin_maskrcnn_coco", marks=pytest.mark.slow),  # Cascade has all its parts
     *("swin_cascade_maskrcnn_coco_3x", "tiny_upernet", "tiny_semantic_fpn"),
 ]
 
