@@ -72,6 +72,7 @@ def run(
     threads: int,
     is_quick: bool,
     only: str = "",
+    has_memory: bool = True,
 ) -> dict[str, Any]:
     """Measure all cases of a benchmark.
 
@@ -82,6 +83,7 @@ def run(
         threads: CPU threads of each peer.
         is_quick: run the short cases.
         only: leave out the cases that do not have this in their names.
+        has_memory: measure peak memory too, for which every peer takes two more steps.
 
     Returns:
         Machine, settings, and per case and peer: seconds (all rounds, minimum, median), CPU seconds
@@ -94,15 +96,16 @@ def run(
     benchmark = load(name)
     results: dict[str, dict[str, Any]] = {}
     for case in chosen_cases(benchmark, is_quick, only):
-        compared = case.compared_on or case
-        compare_outputs(compared, build_steps(benchmark, compared, device))
-        steps = build_steps(benchmark, case, device)
-        for warm_up in steps.values():
-            warm_up()
+        steps = build_steps(benchmark, case.compared_on or case, device)
+        compare_outputs(case.compared_on or case, steps)
+        if case.compared_on is not None:
+            steps = build_steps(benchmark, case, device)
+            for warm_up in steps.values():
+                warm_up()
         results[case.name] = time_in_turns(steps, rounds, device)
         del steps
         release(device)
-    for peer in next(iter(results.values())):
+    for peer in next(iter(results.values())) if has_memory else ():
         for case_name, peak in peak_memory(name, peer, device, threads, is_quick, only).items():
             results[case_name][peer]["peak_mib"] = peak
     return {

@@ -55,10 +55,10 @@ def turns(result: Mapping[str, Any]) -> list[str]:
     ratios = []
     for case, figures in result["cases"].items():
         times = [figures[peer][key] * 1000 for peer in peers]
-        peaks = [figures[peer]["peak_mib"] for peer in peers]
+        peaks = [f"{figures[p]['peak_mib']:.0f}" if "peak_mib" in figures[p] else "" for p in peers]
         ratios.append(min(times[1:]) / times[0] if len(times) > 1 else 0.0)
         shown = f"**{ratios[-1]:.2f}**" if ratios[-1] else ""
-        lines.append(row(case, *map(milliseconds, times), shown, *(f"{p:.0f}" for p in peaks)))
+        lines.append(row(case, *map(milliseconds, times), shown, *peaks))
     return lines
 
 

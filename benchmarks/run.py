@@ -26,6 +26,7 @@ def main() -> None:
     parser.add_argument("--rounds", default=5, type=int, help="turns of each peer")
     parser.add_argument("--only", default="", metavar="TEXT", help="cases with TEXT in their names")
     parser.add_argument("--quick", action="store_true", help="small cases, two rounds, not kept")
+    parser.add_argument("--no-memory", action="store_true", help="times only")
     arguments = parser.parse_args()
     unknown = set(arguments.names) - set(names)
     if unknown:
@@ -39,6 +40,7 @@ def main() -> None:
             threads=arguments.threads,
             is_quick=arguments.quick,
             only=arguments.only,
+            has_memory=not arguments.no_memory,
         )
         print(table(result))
         if not arguments.quick:
@@ -64,14 +66,15 @@ def table(result: dict[str, Any]) -> str:
         f"{machine}; {result['threads']} threads; minimum of {result['rounds']} rounds",
     ]
     peers = list(next(iter(result["cases"].values())))
-    header = [f"{peer} ms" for peer in peers] + ["ratio"] + [f"{peer} MiB" for peer in peers]
+    header = [*(f"{peer} ms" for peer in peers), "ratio"]
+    header += [*(f"{peer} MiB" for peer in peers), "ratio"]
     width = max(len(case) for case in result["cases"])
-    lines.append(" " * width + "".join(f"{cell:>13}" for cell in [*header, "ratio"]))
+    lines.append(" " * width + "".join(f"{cell:>13}" for cell in header))
     for case, figures in result["cases"].items():
         times = [figures[peer]["minimum"] * 1000 for peer in peers]
-        peaks = [figures[peer]["peak_mib"] for peer in peers]
+        peaks = [figures[peer]["peak_mib"] for peer in peers if "peak_mib" in figures[peer]]
         cells = [*(f"{t:.1f}" for t in times), ratio(times)]
-        cells += [*(f"{p:.0f}" for p in peaks), ratio(peaks)]
+        cells += [*(f"{p:.0f}" for p in peaks), ratio(peaks)] if peaks else []
         lines.append(f"{case:<{width}}" + "".join(f"{cell:>13}" for cell in cells))
     return "\n".join(lines)
 

@@ -177,21 +177,29 @@ def _overlapping(
 def _mask_overlaps(
     detections: Regions, objects: Regions, rows: np.ndarray, others: np.ndarray
 ) -> np.ndarray:
-    """(P,) IoU of the masks of each pair; pairs of a group stand together."""
+    """(P,) IoU of the masks of each pair; pairs are ordered by detection and object."""
     overlaps = np.empty(len(rows))
+    if not len(rows):
+        return overlaps
     groups = detections.groups[rows]
-    starts = (
-        np.flatnonzero(np.concatenate([[True], groups[1:] != groups[:-1]])) if len(rows) else []
-    )
-    for begin, end in pairwise([*starts, len(rows)]):
-        ours, place = np.unique(rows[begin:end], return_inverse=True)
-        theirs, other_place = np.unique(others[begin:end], return_inverse=True)
+    starts = np.flatnonzero(np.diff(groups, prepend=-1))
+    is_new = np.diff(rows, prepend=-1) != 0
+    places = is_new.cumsum()
+    firsts, lasts = (f.reduceat(others, starts) for f in (np.minimum, np.maximum))
+    for begin, end, first, last in zip(
+        starts.tolist(),
+        [*starts[1:].tolist(), len(rows)],
+        firsts.tolist(),
+        lasts.tolist(),
+        strict=True,
+    ):  # a group's objects stand together
+        ours = rows[begin:end][is_new[begin:end]]
         table = coco_mask.iou(
             [detections.codes[row] for row in ours.tolist()],
-            [objects.codes[row] for row in theirs.tolist()],
-            objects.is_crowd[theirs].astype(np.uint8),
+            list(objects.codes[first : last + 1]),
+            objects.is_crowd[first : last + 1].astype(np.uint8),
         )
-        overlaps[begin:end] = table[place, other_place]
+        overlaps[begin:end] = table[places[begin:end] - places[begin], others[begin:end] - first]
     return overlaps
 
 
