@@ -9,7 +9,7 @@ from mmengine.structures import BaseDataElement, InstanceData
 
 from tests.evaluation.coco_samples import two_fruits
 from vitdet.errors import UserError
-from vitdet.evaluation import CocoMetric, evaluate_coco
+from vitdet.evaluation import CocoMetric, coco_metric, evaluate_coco
 from vitdet.evaluation.rle import encode_masks
 
 CORNERS = {"pear": 10, "apple": 60}
@@ -215,3 +215,60 @@ class TestMistakes:
     def test_format_only_without_place(self, ann_file):
         with pytest.raises(UserError, match="needs outfile_prefix"):
             CocoMetric(ann_file, format_only=True)
+
+
+class TestSideProcess:
+    """What is matched beside the model is what is matched at the end."""
+
+    classes = ("apple", "pear")
+
+    def samples(self):
+        samples = [sample(8, self.classes), sample(7, self.classes, ["apple"])]
+        samples[0].pred_instances.bboxes += 6
+        return samples
+
+    def test_numbers_are_those_without(self, ann_file, monkeypatch):
+        expected = evaluate(CocoMetric(ann_file), self.samples(), self.classes)
+        assert 0 < expected["coco/bbox_mAP"] < 1
+        metric = CocoMetric(ann_file)
+        metric._matches_aside = True
+        monkeypatch.setattr(coco_metric, "evaluate_coco", None)  # is not called
+        monkeypatch.setattr(coco_metric, "_IMAGES_AT_ONCE", 1)
+        for _ in range(2):  # each evaluation has its own process
+            assert evaluate(metric, self.samples(), self.classes) == expected
+            assert metric._side is None
+        assert [one.image_id for one in metric.record.images] == [8, 7]
+
+    def test_an_image_that_comes_twice(self, ann_file):
+        samples = [*self.samples(), sample(7, self.classes)]
+        expected = evaluate(CocoMetric(ann_file), samples, self.classes)
+        metric = CocoMetric(ann_file)
+        metric._matches_aside = True
+        assert evaluate(metric, samples, self.classes) == expected
+
+    def test_where_it_fails_all_is_done_here(self, ann_file, caplog, monkeypatch):
+        expected = evaluate(CocoMetric(ann_file), self.samples(), self.classes)
+        metric = CocoMetric(ann_file)
+        metric._matches_aside = True
+        monkeypatch.setattr(coco_metric, "ImageMatcher", int)  # which no truth goes into
+        lines = logged(caplog, metric, self.samples(), self.classes)
+        assert any("side process failed (TypeError: int() takes" in line for line in lines)
+        assert metric.record.scores.bbox.ap == expected["coco/bbox_mAP"]
+
+    def test_a_mistake_is_told_as_ever(self, ann_file):
+        truth = two_fruits()
+        del truth["annotations"][0]["segmentation"]
+        ann_file.write_text(json.dumps(truth))
+        metric = CocoMetric(ann_file)
+        metric._matches_aside = True
+        with pytest.raises(UserError, match="annotation 0 of image 7 has no usable segmentation"):
+            evaluate(metric, self.samples(), self.classes)
+
+    def test_only_many_images_are_worth_it(self, ann_file):
+        assert not CocoMetric(ann_file)._matches_aside
+        truth = two_fruits()
+        truth["images"] += [{"id": i, "height": 9, "width": 9} for i in range(100, 598)]
+        ann_file.write_text(json.dumps(truth))
+        assert CocoMetric(ann_file)._matches_aside
+        assert not CocoMetric(ann_file, backend="pycocotools")._matches_aside
+        assert not CocoMetric(ann_file, format_only=True, outfile_prefix="x")._matches_aside

@@ -50,6 +50,13 @@ def coco(root: Path, count: int) -> Case:
     return CocoMetric(folder / "val.json"), samples, CLASSES
 
 
+def coco_aside(root: Path, count: int) -> Case:
+    """The same, matched in a side process."""
+    metric, *rest = coco(root, count)
+    metric._matches_aside = True
+    return metric, *rest
+
+
 def panoptic(root: Path, count: int) -> Case:
     """Every other image has its segments where those of the first are."""
     folder = root / f"panoptic_{count}"
@@ -78,7 +85,7 @@ def accuracy(root: Path, count: int) -> Case:
     return metric, samples, tuple(map(str, range(8)))
 
 
-CASES: list[Callable[[Path, int], Case]] = [coco, panoptic, semantic, accuracy]
+CASES: list[Callable[[Path, int], Case]] = [coco, coco_aside, panoptic, semantic, accuracy]
 
 
 def _evaluate(root: Path, out: Path) -> None:
@@ -110,7 +117,9 @@ def test_numbers_are_those_of_one_process(tmp_path: Path) -> None:
         in_processes(processes, _evaluate, root, tmp_path / f"{processes}.json")
     one, two = (json.loads((tmp_path / f"{n}.json").read_text()) for n in (1, 2))
     np.testing.assert_equal(two, one)  # to the last digit, -1 and NaN included
-    assert len(one) == 16
+    assert len(one) == 20
+    for key in [key for key in one if key.startswith("coco ")]:
+        np.testing.assert_equal(one[key.replace("coco", "coco_aside")], one[key])
     assert 0.1 < one["coco 7 True"]["coco/segm_mAP"] < 0.9
     assert 10 < one["panoptic 7 True"]["coco_panoptic/PQ"] < 90
     for count in (7, 1):

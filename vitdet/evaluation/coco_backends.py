@@ -9,7 +9,7 @@ import numpy as np
 from pycocotools import mask as coco_mask
 
 from vitdet.evaluation.coco_detections import Detections, IoUType
-from vitdet.evaluation.coco_matching import Regions, mask_areas
+from vitdet.evaluation.coco_matching import Regions, mask_areas, match_best
 from vitdet.evaluation.coco_precision import precision_and_recall
 
 Backend = Literal["numpy", "faster_coco_eval", "pycocotools"]
@@ -34,9 +34,10 @@ def run_backend(
         detections: their `images` are numbers too.
     """
     if backend == "numpy":
+        objects = target_regions(targets, categories, iou_type)
         return precision_and_recall(
-            _detected_regions(detections, categories, iou_type),
-            _target_regions(targets, categories, iou_type),
+            match_best(detected_regions(detections, categories, iou_type), objects),
+            objects,
             len(categories),
         )
     results = _results(detections, iou_type)
@@ -44,9 +45,10 @@ def run_backend(
     return run(images, categories, targets, results, iou_type)
 
 
-def _detected_regions(
+def detected_regions(
     detections: Detections, categories: Sequence[int], iou_type: IoUType
 ) -> Regions:
+    """Columns of detections whose `images` are numbers."""
     groups = detections.images * len(categories)
     groups += np.searchsorted(categories, detections.category_ids)
     if iou_type == "bbox":
@@ -57,9 +59,10 @@ def _detected_regions(
     return Regions(groups, areas, boxes, codes, detections.mask_scores)
 
 
-def _target_regions(
+def target_regions(
     targets: Sequence[Mapping[str, Any]], categories: Sequence[int], iou_type: IoUType
 ) -> Regions:
+    """Columns of `CocoTruth.targets`."""
     images = np.array([one["image_id"] for one in targets], dtype=np.int64)
     category_ids = np.array([one["category_id"] for one in targets], dtype=np.int64)
     codes = _plain([one["segmentation"] for one in targets]) if iou_type == "segm" else None

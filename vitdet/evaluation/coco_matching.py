@@ -65,6 +65,64 @@ class Matches:
     is_ignored: np.ndarray
 
 
+@dataclass(frozen=True)
+class Matched:
+    """Detections of whole images, in the order of `best_first`, with what became of them.
+
+    Attributes:
+        groups, areas, scores: (N,) as those of `Regions`.
+        ranks: (N,) in their groups.
+        matches: their rows are these detections.
+    """
+
+    groups: np.ndarray
+    areas: np.ndarray
+    scores: np.ndarray
+    ranks: np.ndarray
+    matches: Matches
+
+    def split(self, ends: np.ndarray) -> list["Matched"]:
+        """Parts, the last detections of which lie before `ends`."""
+        parts, matches = [], self.matches
+        others = np.searchsorted(matches.rows, ends)
+        for begin, end, first, last in zip(
+            [0, *ends[:-1]], ends, [0, *others[:-1]], others, strict=True
+        ):
+            rows, which = slice(begin, end), slice(first, last)
+            kept = Matches(
+                matches.rows[which] - begin, matches.is_paired[which], matches.is_ignored[which]
+            )
+            columns = (self.groups, self.areas, self.scores, self.ranks)
+            parts.append(Matched(*(column[rows] for column in columns), kept))
+        return parts
+
+    @classmethod
+    def joined(cls, parts: Sequence["Matched"]) -> "Matched":
+        """Of parts that are ordered by group."""
+        starts = np.cumsum([0, *(len(part.groups) for part in parts)])
+        rows = [part.matches.rows + start for part, start in zip(parts, starts, strict=False)]
+
+        def column(name: str) -> np.ndarray:
+            return np.concatenate([getattr(part, name) for part in parts])
+
+        return cls(
+            *(column(name) for name in ("groups", "areas", "scores", "ranks")),
+            Matches(
+                np.concatenate(rows),
+                np.concatenate([part.matches.is_paired for part in parts]),
+                np.concatenate([part.matches.is_ignored for part in parts]),
+            ),
+        )
+
+
+def match_best(detections: Regions, objects: Regions) -> Matched:
+    """Pair the best detections of each group with objects; both are in any order."""
+    objects = objects[np.argsort(objects.groups, kind="stable")]
+    detections, ranks = best_first(detections)
+    columns = (detections.groups, detections.areas, detections.scores, ranks)
+    return Matched(*columns, match(detections, objects))
+
+
 def best_first(detections: Regions) -> tuple[Regions, np.ndarray]:
     """Detections by group and falling score, no more than 100 of a group, and (N,) their ranks."""
     order = np.lexsort((-detections.scores, detections.groups))

@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,17 +17,21 @@ from vitdet.datasets.freed_memory import return_freed_memory
 from vitdet.errors import UserError
 from vitdet.evaluation.coco_backends import Backend
 from vitdet.evaluation.coco_detections import Detections, IoUType
+from vitdet.evaluation.coco_image_matching import ImageMatcher
 from vitdet.evaluation.coco_record import CocoRecord, found_objects
-from vitdet.evaluation.coco_scores import IoUScores, evaluate_coco
+from vitdet.evaluation.coco_scores import CocoScores, IoUScores, evaluate_coco, evaluate_matched
 from vitdet.evaluation.coco_table import class_table, summary_table
 from vitdet.evaluation.packed_truth import PackedTruth
 from vitdet.evaluation.rle import encode_masks
+from vitdet.evaluation.side_process import SideProcess
 from vitdet.registry import METRICS
 
 _KEYS = (
     *("mAP", "mAP_50", "mAP_75", "mAP_s", "mAP_m", "mAP_l"),
     *("AR@1", "AR@10", "AR@100", "AR_s", "AR_m", "AR_l"),
 )
+_FEWEST_ASIDE = 500  # images; with fewer a side process starts longer than it saves
+_IMAGES_AT_ONCE = 32  # handed over to it
 
 
 @METRICS.register_module()
@@ -39,7 +44,8 @@ class CocoMetric(BaseMetric):
     its name (mmdet's metric takes the order of the file instead, which swaps classes silently).
 
     `ann_file` is read, and the data set's classes are looked up in it, when the evaluator is built:
-    before the first training step. With `format_only` nothing is scored: predictions are only
+    before the first training step. Of many images detections are matched in a side process, while
+    the model predicts the next. With `format_only` nothing is scored: predictions are only
     written, to `outfile_prefix` + `.bbox.json` and `.segm.json` in COCO's result format.
     After an evaluation `record` holds what a report needs of it, in the main process.
     `collect_device` and `prefix` are those of mmengine's `BaseMetric`.
@@ -74,6 +80,10 @@ class CocoMetric(BaseMetric):
         if not format_only and not content["annotations"]:
             raise UserError(f"{ann_file} has no annotations: there is nothing to evaluate against")
         self._ground_truth = PackedTruth(content)
+        is_large = self._ground_truth.num_images >= _FEWEST_ASIDE
+        self._matches_aside = is_large and backend == "numpy" and not format_only
+        self._side: SideProcess | None = None
+        self._num_handed_over = 0
         del content
         return_freed_memory()  # before loader workers are forked
 
@@ -109,23 +119,22 @@ class CocoMetric(BaseMetric):
                 masks = predicted["masks"]
                 result["masks"] = masks if isinstance(masks, list) else encode_masks(masks)
             self.results.append(result)
+        self._hand_over(_IMAGES_AT_ONCE)
+
+    def evaluate(self, size: int) -> dict[str, float]:
+        """As mmengine's, with what the side process has found about this process's images."""
+        self._take_matches()
+        return super().evaluate(size)
 
     def compute_metrics(self, results: list[dict[str, Any]]) -> dict[str, float]:
         """Score all predictions, log the tables, and return the numbers by name."""
         logger = MMLogger.get_current_instance()
-        detections = Detections.from_results(results, list(self._category_ids.values()))
         if self.outfile_prefix is not None:
-            self._write(detections.dicts())
+            self._write(self._detections(results).dicts())
         if self.format_only:
             return {}
-        self._warn(logger, len(results), len(detections))
-        scores = evaluate_coco(
-            self._ground_truth.unpack(),
-            detections,
-            iou_types=self.iou_types,
-            backend=self.backend,
-            classes=list(self._category_ids),
-        )
+        self._warn(logger, len(results), sum(len(one["scores"]) for one in results))
+        scores = self._scores(results)
         logger.info(f"COCO evaluation\n{class_table(scores)}\n{summary_table(scores)}")
         self.record = CocoRecord(
             scores, self._ground_truth, self._category_ids, [found_objects(one) for one in results]
@@ -134,6 +143,56 @@ class CocoMetric(BaseMetric):
         for iou_type in self.iou_types:
             metrics |= _named(iou_type, getattr(scores, iou_type))
         return metrics
+
+    def _hand_over(self, fewest: int) -> None:
+        """Let the side process have what it has not, where that is of `fewest` images."""
+        if self._matches_aside and self._side is None:
+            arguments = (self._ground_truth, list(self._category_ids), self.iou_types)
+            try:
+                self._side = SideProcess(partial(ImageMatcher, *arguments))
+            except OSError:  # no room for a process
+                self._matches_aside = False
+            self._num_handed_over = 0
+        if self._side is None:
+            return
+        results = self.results[self._num_handed_over :]
+        if len(results) >= fewest:
+            self._side.put(results)
+            self._num_handed_over += len(results)
+
+    def _take_matches(self) -> None:
+        """Add to each result what became of it; where that fails, all is done here, as before."""
+        if self._side is None:
+            return
+        self._hand_over(1)
+        side, self._side = self._side, None
+        try:
+            matched = [one for part in side.results() for one in part]
+        except RuntimeError as error:
+            reason = str(error).strip().splitlines()[-1]
+            MMLogger.get_current_instance().warning(
+                f"the evaluation's side process failed ({reason}): it is done here, which takes "
+                "longer"
+            )
+            return
+        for result, one in zip(self.results, matched, strict=True):
+            result["matched"] = one
+
+    def _scores(self, results: Sequence[Mapping[str, Any]]) -> CocoScores:
+        classes = list(self._category_ids)
+        matched = {one["image_id"]: one.get("matched") for one in results}
+        if len(matched) == len(results) and matched and all(matched.values()):
+            return evaluate_matched(self._ground_truth.unpack(), matched, classes=classes)
+        return evaluate_coco(
+            self._ground_truth.unpack(),
+            self._detections(results),
+            iou_types=self.iou_types,
+            backend=self.backend,
+            classes=classes,
+        )
+
+    def _detections(self, results: Sequence[Mapping[str, Any]]) -> Detections:
+        return Detections.from_results(results, list(self._category_ids.values()))
 
     def _write(self, detections: list[dict[str, Any]]) -> None:
         Path(self.outfile_prefix).parent.mkdir(parents=True, exist_ok=True)

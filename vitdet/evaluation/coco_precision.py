@@ -10,10 +10,9 @@ import numpy as np
 from vitdet.evaluation.coco_matching import (
     AREA_RANGES,
     IOU_THRESHOLDS,
+    Matched,
     Matches,
     Regions,
-    best_first,
-    match,
     out_of_range,
 )
 
@@ -22,11 +21,11 @@ RECALLS = np.linspace(0, 1, 101)
 
 
 def precision_and_recall(
-    detections: Regions, objects: Regions, num_classes: int
+    detections: Matched, objects: Regions, num_classes: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """The arrays that pycocotools fills, to the bit; -1 where there is nothing to find.
 
-    A region's group is image * num_classes + class; both are ordered by nothing in particular.
+    A group is image * num_classes + class; of the objects only groups, areas and crowds count.
 
     Returns precision (10, 101, K, 4) at the last limit and recall (10, K, 4, 3): thresholds,
     recalls, classes, area ranges, limits.
@@ -34,9 +33,7 @@ def precision_and_recall(
     shape = (num_classes, len(AREA_RANGES))
     precision = -np.ones((len(IOU_THRESHOLDS), len(RECALLS), *shape))
     recall = -np.ones((len(IOU_THRESHOLDS), *shape, len(LIMITS)))
-    objects = objects[np.argsort(objects.groups, kind="stable")]
-    detections, ranks = best_first(detections)
-    matches = match(detections, objects)
+    matches = detections.matches
     counts = ~(out_of_range(objects.areas) | objects.is_crowd[:, None])  # (G, A)
     object_classes, classes = objects.groups % num_classes, detections.groups % num_classes
     order = np.lexsort((-detections.scores, classes))
@@ -48,7 +45,7 @@ def precision_and_recall(
         listed = np.isin(rows, matches.rows)
         is_right, num_wrong = _right_and_wrong(rows, listed, detections.areas[rows], matches)
         for m, limit in enumerate(LIMITS):
-            num_right = is_right[ranks[rows[listed]] < limit].sum(0)[ranges]  # (A, T)
+            num_right = is_right[detections.ranks[rows[listed]] < limit].sum(0)[ranges]  # (A, T)
             recall[:, k, ranges, m] = (num_right / wanted[ranges, None]).T
         for a in ranges:
             for t in range(len(IOU_THRESHOLDS)):

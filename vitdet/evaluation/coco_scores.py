@@ -14,13 +14,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from pycocotools import mask as coco_mask
 
-from vitdet.datasets.coco_files import class_ids, some
+from vitdet.datasets.coco_files import some
 from vitdet.errors import UserError
-from vitdet.evaluation.coco_backends import BACKENDS, Backend, run_backend
+from vitdet.evaluation.coco_backends import BACKENDS, Backend, run_backend, target_regions
 from vitdet.evaluation.coco_detections import Detections, IoUType
-from vitdet.evaluation.rle import segmentation_to_rle
+from vitdet.evaluation.coco_matching import Matched
+from vitdet.evaluation.coco_precision import precision_and_recall
+from vitdet.evaluation.coco_truth import CocoTruth
 
 ALL, SMALL, MEDIUM, LARGE = range(4)  # area ranges, split at 32² and 96² pixels
 TOP_1, TOP_10, TOP_100 = range(3)  # best-scored detections regarded in each image and class
@@ -96,49 +97,73 @@ def evaluate_coco(
     """
     if backend not in BACKENDS:
         raise UserError(f"unknown evaluation backend {backend!r}: use one of {some(BACKENDS)}")
-    ids_by_class = class_ids(ground_truth, classes=classes)
-    # Images are numbered anew, in the order of their ids: a file may name them by text.
-    images = sorted(ground_truth["images"], key=lambda image: image["id"])
-    image_numbers = {image["id"]: number for number, image in enumerate(images)}
-    counted = set(ids_by_class.values())
-    annotations = [ann for ann in ground_truth["annotations"] if ann["category_id"] in counted]
-    if all(ann.get("iscrowd", 0) for ann in annotations):
-        raise UserError(
-            f"nothing to evaluate against: no annotated object of {some(ids_by_class)} in the "
-            f"ground truth ({len(images)} images)"
-        )
+    truth = CocoTruth(ground_truth, classes)
+    _check_truth(truth)
     if not isinstance(detections, Detections):
         detections = Detections.from_dicts(detections)
-    _check_detections(detections, ground_truth, image_numbers)
-
-    scores: dict[str, IoUScores] = {}
+    _check_detections(detections, ground_truth, truth.image_numbers)
+    arrays = {}
     for iou_type in iou_types:
         if iou_type not in ("bbox", "segm"):
             raise UserError(f"unknown IoU type {iou_type!r}: use 'bbox', 'segm' or both")
-        targets = _targets(annotations, images, image_numbers, iou_type=iou_type)
+        targets = truth.targets(iou_type)
         detections.check(iou_type)
-        precision, recall = run_backend(
+        arrays[iou_type] = run_backend(
             backend,
-            images,
-            sorted(counted),
+            truth.images,
+            truth.category_ids,
             targets=targets,
-            detections=detections.among(image_numbers, counted),
+            detections=detections.among(truth.image_numbers, set(truth.category_ids)),
             iou_type=iou_type,
         )
-        scores[iou_type] = _summarize(precision, recall, ids_by_class)
+    return _scores(truth, arrays)
 
-    objects = [ann for ann in annotations if not ann.get("iscrowd", 0)]
+
+def evaluate_matched(
+    ground_truth: Mapping[str, Any],
+    matched: Mapping[Any, Mapping[IoUType, Matched]],
+    *,
+    classes: Sequence[str] | None = None,
+) -> CocoScores:
+    """What `evaluate_coco` returns, where `matched` says what became of each image's detections.
+
+    It has what `ImageMatcher` finds, with the same classes, by the images' ids.
+    """
+    truth = CocoTruth(ground_truth, classes)
+    _check_truth(truth)
+    # What is compared makes no difference to how many objects there are, and of which area.
+    objects = target_regions(truth.targets("bbox"), truth.category_ids, "bbox")
+    images = [matched[one] for one in sorted(matched, key=truth.image_numbers.__getitem__)]
+    arrays = {
+        iou_type: precision_and_recall(
+            Matched.joined([one[iou_type] for one in images]), objects, len(truth.category_ids)
+        )
+        for iou_type in images[0]
+    }
+    return _scores(truth, arrays)
+
+
+def _scores(truth: CocoTruth, arrays: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> CocoScores:
+    scores = {iou_type: _summarize(*both, truth.ids_by_class) for iou_type, both in arrays.items()}
+    objects = [ann for ann in truth.annotations if not ann.get("iscrowd", 0)]
     instances = Counter(ann["category_id"] for ann in objects)
     shown = Counter(c for _, c in {(ann["image_id"], ann["category_id"]) for ann in objects})
+    names = truth.ids_by_class.items()
     return CocoScores(
         bbox=scores.get("bbox"),
         segm=scores.get("segm"),
-        num_images=len(images),
-        class_images={name: shown[category_id] for name, category_id in ids_by_class.items()},
-        class_instances={
-            name: instances[category_id] for name, category_id in ids_by_class.items()
-        },
+        num_images=len(truth.images),
+        class_images={name: shown[category_id] for name, category_id in names},
+        class_instances={name: instances[category_id] for name, category_id in names},
     )
+
+
+def _check_truth(truth: CocoTruth) -> None:
+    if all(ann.get("iscrowd", 0) for ann in truth.annotations):
+        raise UserError(
+            f"nothing to evaluate against: no annotated object of {some(truth.ids_by_class)} in "
+            f"the ground truth ({len(truth.images)} images)"
+        )
 
 
 def _check_detections(
@@ -159,49 +184,6 @@ def _check_detections(
             f"detections of categories that the ground truth does not list: ids {some(unknown)}; "
             f"it lists {some(known)}"
         )
-
-
-def _targets(
-    annotations: Sequence[Mapping[str, Any]],
-    images: Sequence[Mapping[str, Any]],
-    image_numbers: Mapping[Any, int],
-    *,
-    iou_type: str,
-) -> list[dict[str, Any]]:
-    """Copies of annotations, complete and numbered from 1: id 0 counts as "unmatched" in COCO."""
-    targets = []
-    for number, ann in enumerate(annotations, start=1):
-        image_number = image_numbers[ann["image_id"]]
-        target = {
-            "id": number,
-            "image_id": image_number,
-            "category_id": ann["category_id"],
-            "iscrowd": int(ann.get("iscrowd", 0)),
-            "bbox": ann["bbox"],
-        }
-        code = None
-        if iou_type == "segm" or ("area" not in ann and ann.get("segmentation")):
-            code = _target_code(ann, images[image_number])
-        if iou_type == "segm":
-            target["segmentation"] = code
-        target["area"] = ann["area"] if "area" in ann else _area(code, ann["bbox"])
-        targets.append(target)
-    return targets
-
-
-def _target_code(ann: Mapping[str, Any], image: Mapping[str, Any]) -> dict[str, Any]:
-    try:
-        return segmentation_to_rle(ann.get("segmentation"), image["height"], image["width"])
-    except (ValueError, TypeError, KeyError, IndexError) as error:
-        raise UserError(
-            f"annotation {ann.get('id')} of image {ann['image_id']} has no usable segmentation: "
-            "mend it, or evaluate boxes only"
-        ) from error
-
-
-def _area(code: Mapping[str, Any] | None, box: Sequence[float]) -> float:
-    """Area in pixels of a run-length code, or else of a box (x, y, width, height)."""
-    return float(box[2] * box[3]) if code is None else float(coco_mask.area(dict(code)))
 
 
 def _summarize(
