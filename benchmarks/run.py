@@ -12,13 +12,11 @@ import harness
 import torch
 
 FOLDER = Path(__file__).parent
-# No peers to compare with, or no benchmark at all.
-SHARED = {"run", "harness", "backbone_peers", "set_prediction_peers", "rcnn_peers"}
-NOT_BENCHMARKS = SHARED | {"data_check", "syncs"}
 
 
 def main() -> None:
-    names = sorted(path.stem for path in FOLDER.glob("*.py") if path.stem not in NOT_BENCHMARKS)
+    files = sorted(FOLDER.glob("*.py"))
+    names = [path.stem for path in files if "\nBENCHMARK = " in path.read_text()]
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(names)}")
     parser.add_argument("--device", default="cpu", type=torch.device)

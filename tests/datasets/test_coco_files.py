@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from vitdet.datasets.coco_files import class_ids, read_categories, read_coco
+from vitdet.datasets.coco_files import annotations_kept, class_ids, read_categories, read_coco
 from vitdet.datasets.formats.recognise import read_folder
 from vitdet.errors import UserError
 
@@ -182,3 +182,18 @@ class TestClasses:
             category["supercategory"] = category["name"]
         file["annotations"] = []
         assert list(class_ids(file)) == ["cat", "dog"]
+
+
+def test_what_is_kept_is_read_once_as_long_as_the_file_stays(tmp_path):
+    file = tmp_path / "a.json"
+    write(file, content())
+    with annotations_kept():
+        first = read_coco(file)
+        with annotations_kept():
+            assert read_coco(tmp_path / "." / "a.json") is first
+        assert read_coco(file) is first
+        write(file, content(names=("another.jpg",)))
+        assert len(read_coco(file)["images"]) == 1
+    assert read_coco(file) is not read_coco(file)
+    with pytest.raises(UserError, match="annotation file not found"), annotations_kept():
+        read_coco(tmp_path / "none.json")

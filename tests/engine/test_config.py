@@ -7,7 +7,7 @@ import pytest
 from mmengine.config import Config
 
 from tests.engine.conftest import TINY
-from vitdet.datasets import CocoDataset
+from vitdet.datasets import CocoDataset, coco_files
 from vitdet.engine import load_config
 from vitdet.engine.config_types import class_of
 from vitdet.errors import UserError
@@ -142,3 +142,42 @@ def test_data_replaces_generated_data_and_mmdets_classes(tmp_path: Path, data: P
         assert class_of(evaluator, "mmdet") is CocoMetric
         assert list(evaluator.metric) == ["bbox", "segm"]
         assert dataset.ann_file == str(data / "train.json")
+
+
+@pytest.mark.parametrize("config", [TINY, "swin_maskrcnn_coco"], ids=["tiny", "fitted"])
+def test_each_annotation_file_is_read_once_and_not_changed(
+    config: str | Path, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, contents = coco_files._read_json, []
+    monkeypatch.setattr(
+        coco_files,
+        "_read_json",
+        lambda file: contents.append((file, read(file))) or contents[-1][1],
+    )
+    load_config(config, data=data)
+    assert sorted(Path(file).name for file, _ in contents) == ["train.json", "val.json"]
+    assert all(content == read(file) for file, content in contents)
+
+
+def test_what_to_train_on_need_not_be_there_for_a_test(
+    tmp_path: Path, data: Path, classes: tuple[str, ...]
+) -> None:
+    config = load_config(TINY, data=data)
+    node = config.train_dataloader.dataset
+    node.pop("metainfo")
+    node.ann_file = str(tmp_path / "train.json")
+    for part in ("val", "test"):
+        config[f"{part}_dataloader"].dataset.pop("metainfo")
+    saved = tmp_path / "saved.py"
+    config.dump(saved)
+    with pytest.raises(UserError, match=r"annotation file not found: .*train\.json"):
+        load_config(saved)
+    loaded = load_config(saved, for_test=True)
+    assert loaded.test_dataloader.dataset.metainfo.classes == classes
+
+    truth = json.loads((data / "train.json").read_text())
+    for category in truth["categories"]:  # the training's order is the model's, whatever the test's
+        category["id"] = len(truth["categories"]) - category["id"]
+    (tmp_path / "train.json").write_text(json.dumps(truth))
+    loaded = load_config(saved, for_test=True)
+    assert loaded.test_dataloader.dataset.metainfo.classes == classes[::-1]

@@ -16,6 +16,7 @@ def config() -> Config:
                 paramwise_cfg=dict(custom_keys=dict(norm=dict(decay_mult=0.0))),
             ),
             train_cfg=dict(by_epoch=True, max_epochs=3),
+            train_dataloader=dict(batch_size=2, num_workers=None, dataset=dict()),
             param_scheduler=[dict(type="LinearLR", end=10), dict(type="MultiStepLR")],
             load_from=None,
             image_size=64,
@@ -32,6 +33,7 @@ def config() -> Config:
         ("model.bias", False),
         ("param_scheduler.0.end", 20),
         ("param_scheduler.1.milestones", [1, 2]),
+        ("train_dataloader.persistent_workers", True),  # of torch's DataLoader
         ("load_from", "a.pth"),
         ("randomness.seed", 3),  # an argument of the runner the config leaves out
     ],
@@ -55,6 +57,7 @@ def test_known_keys_are_set(config: Config, key: str, value: object) -> None:
         ("param_scheduler.2.end", r"list of 2"),
         ("param_scheduler.first.end", r"list of 2"),
         ("train_cfg.max_epochs.x", r"max_epochs is 3 and has no x"),
+        ("train_dataloader.persistant_workers", r"DataLoader at .*did you mean persistent_workers"),
         ("image_size", r"helper variable"),
     ],
 )

@@ -128,7 +128,7 @@ def _add_run_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--local_rank", "--local-rank", type=int, help=argparse.SUPPRESS)
 
 
-def load_given_config(arguments: argparse.Namespace) -> Any:
+def load_given_config(arguments: argparse.Namespace, *, for_test: bool = False) -> Any:
     """The config that `config` and the arguments of `add_config_arguments` ask for."""
     from vitdet.engine import load_config
     from vitdet.engine.option_values import parse_options
@@ -138,6 +138,7 @@ def load_given_config(arguments: argparse.Namespace) -> Any:
         data=arguments.data,
         options=parse_options(arguments.cfg_options),
         backbone=arguments.backbone,
+        for_test=for_test,
     )
 
 
@@ -167,7 +168,7 @@ def _test(arguments: argparse.Namespace) -> None:
     from vitdet.engine import test
 
     test(
-        load_given_config(arguments),
+        load_given_config(arguments, for_test=True),
         arguments.checkpoint,
         arguments.work_dir,
         out=arguments.out,

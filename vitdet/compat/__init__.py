@@ -24,6 +24,7 @@ from vitdet.compat import (
     ssd_predictions,
     sync_bn_alone,
     torchvision_mismatch,
+    two_stage_samples,
     yapf_grammar,
 )
 
@@ -49,4 +50,5 @@ def install() -> None:
     sync_bn_alone.install()
     class_weights.install()
     ssd_predictions.install()
+    two_stage_samples.install()
     masks_outside.install()

@@ -7,7 +7,9 @@ import mmap
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,7 @@ ANN_PATTERNS = (
     "{}/annotations.json",
 )
 UNSPLIT_PATTERNS = ("annotations/instances*.json", "instances*.json", "_annotations.coco.json")
+_KEPT: ContextVar[dict[Any, Any] | None] = ContextVar("contents of annotation files", default=None)
 _MAX_COMPARED = 250  # characters of a name; looking for near ones takes the square of it
 _IMAGE_FOLDERS = ("images", "images/{}", "", "{}", "{}2017", "images/{}2017", "{}/images")
 
@@ -47,7 +50,7 @@ def read_coco(ann_file: str | Path) -> dict[str, Any]:
 
     Raises UserError if it is missing, is not JSON, or is not in COCO's format.
     """
-    content = _read_json(ann_file)
+    content = _content_of(ann_file)
     if not isinstance(content, dict):
         raise UserError(
             f"{ann_file} is not a COCO annotation file: it holds a {type(content).__name__} where "
@@ -63,6 +66,33 @@ def read_coco(ann_file: str | Path) -> dict[str, Any]:
     if not all(isinstance(c, dict) and {"id", "name"} <= c.keys() for c in content["categories"]):
         raise UserError(f"{ann_file}: every category needs an id and a name")
     return content
+
+
+@contextmanager
+def annotations_kept() -> Iterator[None]:
+    """Read each annotation file once only, while this lasts: of COCO's size one takes seconds.
+
+    `read_coco` then returns what it returned before, which nobody may change.
+    """
+    if _KEPT.get() is not None:
+        yield
+        return
+    token = _KEPT.set({})
+    try:
+        yield
+    finally:
+        _KEPT.reset(token)
+
+
+def _content_of(ann_file: str | Path) -> Any:
+    kept = _KEPT.get()
+    if kept is None or not os.path.isfile(ann_file):
+        return _read_json(ann_file)
+    state = os.stat(ann_file)
+    key = (os.path.realpath(ann_file), state.st_mtime_ns, state.st_size)
+    if key not in kept:
+        kept[key] = _read_json(ann_file)
+    return kept[key]
 
 
 def _some_keys(content: Mapping[str, Any]) -> str:

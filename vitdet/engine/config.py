@@ -6,6 +6,7 @@ from typing import Any
 
 from mmengine.config import Config
 
+from vitdet.datasets.coco_files import annotations_kept
 from vitdet.engine.config_backbone import swap_backbone
 from vitdet.engine.config_crop import set_crop_size
 from vitdet.engine.config_data import complete_data, use_folder
@@ -23,6 +24,7 @@ def load_config(
     options: Mapping[str, Any] | None = None,
     *,
     backbone: str | None = None,
+    for_test: bool = False,
 ) -> Config:
     """Read a config and complete it: nothing in it has to be computed by hand.
 
@@ -33,12 +35,27 @@ def load_config(
     backbone for one that `backbone_names.py` lists (`swin-small`, `pvtv2-b2`, `timm:resnet50`), as
     a key `backbone` in the config or the options does. Class names come from the data where the
     config leaves them open, every `num_classes` from the class names, the neck's `in_channels` from
-    the backbone; data sets that can be generated are generated.
+    the backbone; data sets that can be generated are generated. `for_test` neither checks the COCO
+    files that nothing is tested on nor asks for them, but takes class names from those to train on
+    where these are there.
 
     Raises:
         UserError: in one line, whatever of this does not fit: the file, an option, the data.
     """
-    config = read_config(path)
+    with annotations_kept():
+        return _completed(
+            read_config(path), data, dict(options or {}), backbone=backbone, for_test=for_test
+        )
+
+
+def _completed(
+    config: Config,
+    data: str | Path | None,
+    options: dict[str, Any],
+    *,
+    backbone: str | None,
+    for_test: bool,
+) -> Config:
     if "default_scope" not in config:
         config["default_scope"] = "mmengine"
     if data is not None:
@@ -46,13 +63,12 @@ def load_config(
         use_folder(config, data)
         if made_for is not None:
             fit_recipe(config, made_for=made_for)
-    options = dict(options or {})
     stated = options.pop("backbone", None) or config.get("backbone")
     name = backbone or stated
     if isinstance(name, str):  # a helper variable of that name may hold anything
         swap_backbone(config, name)
     apply_options(config, options)
-    classes = complete_data(config)
+    classes = complete_data(config, for_test=for_test)
     set_num_classes(config, len(classes), override=data is not None)
     if is_panoptic(parts_of(config), config["default_scope"]):
         set_num_thing_classes(config, parts_of(config), override=data is not None)

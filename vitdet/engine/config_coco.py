@@ -44,24 +44,30 @@ def use_coco_folder(config: Config, parts: Sequence[Part], folder: str | Path) -
         turn_masks_off(config)
 
 
-def complete_coco(parts: Sequence[Part], classes: Sequence[str] | None) -> list[str]:
+def complete_coco(
+    parts: Sequence[Part], classes: Sequence[str] | None, *, for_test: bool = False
+) -> list[str]:
     """Check all data, set class names and evaluators, in place; return the class names.
+
+    `for_test` takes no more than class names from what nothing is tested on, if it is there at all.
 
     Raises:
         UserError: see `check_coco`.
     """
     checked = set()
-    for _, node, evaluators in parts:
+    for part, node, _ in parts:
         ann_file, image_dir = annotation_file(node), image_folder(node)
-        if classes is None:
+        is_needed = part == "test" or not for_test
+        if classes is None and (is_needed or ann_file.is_file()):
             classes = read_categories(ann_file)
-        if (ann_file, image_dir) not in checked:
+        if is_needed and (ann_file, image_dir) not in checked:
             check_coco(ann_file, image_dir, classes=classes)
             checked.add((ann_file, image_dir))
+    for _, node, evaluators in parts:
         node["metainfo"] = dict(node.get("metainfo") or {}, classes=tuple(classes))
         for evaluator in evaluators:
             if evaluator.get("ann_file") is None:
-                evaluator["ann_file"] = str(ann_file)
+                evaluator["ann_file"] = str(annotation_file(node))
     return list(classes)
 
 

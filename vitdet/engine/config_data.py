@@ -41,8 +41,10 @@ def use_folder(config: Config, folder: str | Path) -> None:
         use_coco_folder(config, parts, folder)
 
 
-def complete_data(config: Config) -> list[str]:
+def complete_data(config: Config, *, for_test: bool = False) -> list[str]:
     """Generate data that can be, check all of it, set class names and evaluators; in place.
+
+    `for_test` leaves out COCO files that nothing is tested on.
 
     Returns the class names: those the config states, or else those of the training data.
 
@@ -64,4 +66,4 @@ def complete_data(config: Config) -> list[str]:
         return complete_semantic(config, parts, classes)
     if is_panoptic(parts, scope):
         return complete_panoptic(parts, classes)
-    return complete_coco(parts, classes)
+    return complete_coco(parts, classes, for_test=for_test)

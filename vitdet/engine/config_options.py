@@ -11,6 +11,7 @@ from typing import Any
 
 from mmengine.config import Config
 from mmengine.runner import Runner
+from torch.utils.data import DataLoader
 
 from vitdet.datasets.coco_files import some
 from vitdet.engine.config_types import class_of, parameters_of, takes_any_keyword
@@ -21,6 +22,8 @@ _OTHER_KEYS = {
     "activation_checkpointing", "compile", "custom_imports", "efficient_conv_bn_eval",
     "find_unused_parameters", "model_wrapper_cfg", "sync_bn", "tta_model", "tta_pipeline",
 }  # fmt: skip
+# What is built of nodes that name no class.
+_BUILT_AS = {f"{part}_dataloader": DataLoader for part in ("train", "val", "test")}
 TOP_LEVEL_KEYS = (set(inspect.signature(Runner).parameters) - {"cfg"}) | _OTHER_KEYS
 
 
@@ -86,7 +89,7 @@ def _check_new_key(node: Mapping[str, Any], name: str, passed: str, key: str, sc
     """A key that the config leaves out must be a parameter of the class at its node."""
     if name in ("_delete_", "type"):
         return
-    cls = class_of(node, scope)
+    cls = _BUILT_AS.get(passed) or class_of(node, scope)
     if cls is None:
         known = set(node)
         if not known:
