@@ -1,6 +1,7 @@
 """A two-stage detector's training copies no masks, and leaves its samples as they are."""
 
 import copy
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -25,7 +26,8 @@ class Part(nn.Module):
 class Detector(TwoStageDetector):
     def __init__(self):
         nn.Module.__init__(self)
-        self.rpn_head, self.roi_head, self.train_cfg = Part(), Part(), {"rpn_proposal": None}
+        self.rpn_head, self.roi_head = Part(), Part()
+        self.train_cfg, self.test_cfg = {}, SimpleNamespace(rpn=None)
 
     def extract_feat(self, images):
         return images
