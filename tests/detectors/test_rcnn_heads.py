@@ -163,6 +163,25 @@ def test_the_host_waits_little(kind: str) -> None:
     assert sum(waits.values()) > 80, waits  # it does see mmdet's
 
 
+@pytest.mark.parametrize(("kind", "most"), [("mask", 6), ("cascade", 14)])
+@torch.no_grad()
+def test_a_prediction_waits_little(kind: str, most: int) -> None:
+    images, samples = (part[:1] for part in batch(OBJECTS))
+    counts = []
+    for is_ours in (True, False):
+        config = KINDS[kind](is_ours=is_ours, num=64)
+        if is_ours:
+            config.roi_head.mask_head.type = "vitdet.FCNMaskHead"
+        model = build(config).eval()
+        model.predict(images, copy.deepcopy(samples))  # lays out the anchors
+        with counted() as waits:
+            (found,) = model.predict(images, copy.deepcopy(samples))
+        assert found.pred_instances.masks.any()
+        # Looked at are the heads, not how a CPU pastes masks.
+        counts.append(waits.total() - waits["aten::_local_scalar_dense"] - waits["Tensor.numpy"])
+    assert 0 < counts[0] <= most < counts[1]
+
+
 def test_few_are_sampled() -> None:
     """As many regions reach the head as the recipe asks for."""
     images, samples = batch([6, 6, 6])

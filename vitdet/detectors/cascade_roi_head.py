@@ -81,6 +81,17 @@ class CascadeRoIHead(MmdetCascadeRoIHead):
                 boxes, is_box = moved(head, logits, deltas, samples, limits)
         return losses
 
+    def _bbox_forward(self, stage: int, x: Sequence[Tensor], rois: Tensor) -> dict[str, Tensor]:
+        """Logits and deltas of rois: (R, 5)."""
+        found = features.features_of(self.bbox_roi_extractor[stage], x, rois)
+        logits, deltas = self.bbox_head[stage](found)
+        return dict(cls_score=logits, bbox_pred=deltas, bbox_feats=found)
+
+    def _mask_forward(self, stage: int, x: Sequence[Tensor], rois: Tensor) -> dict[str, Tensor]:
+        """Mask logits of rois: (R, 5)."""
+        found = features.features_of(self.mask_roi_extractor[stage], x, rois)
+        return dict(mask_preds=self.mask_head[stage](found))
+
     def _knows_training(self, instances: Sequence[InstanceData]) -> bool:
         for stage, head in enumerate(self.bbox_head):
             extractor = self.bbox_roi_extractor[stage]

@@ -1,7 +1,8 @@
 """The second stage of R-CNN (He et al. 2017, arXiv:1703.06870), as mmdet has it, for whole batches.
 
 Parameters, losses and predictions are those of mmdet's `StandardRoIHead`. In training the host
-waits once for the device: for the number of regions with an object, and on each level.
+waits once for the device: for the number of regions with an object, and on each level. So it does
+in a prediction for boxes, and once more for masks.
 """
 
 from collections.abc import Sequence
@@ -72,6 +73,27 @@ class RoIHead(StandardRoIHead):
                 self.mask_head, found, samples, instances, self.train_cfg["mask_size"]
             )
         return losses
+
+    def _bbox_forward(self, x: Sequence[Tensor], rois: Tensor) -> dict[str, Tensor]:
+        """Logits and deltas of rois: (R, 5)."""
+        if self.with_shared_head:
+            return super()._bbox_forward(x, rois)
+        found = features.features_of(self.bbox_roi_extractor, x, rois)
+        logits, deltas = self.bbox_head(found)
+        return dict(cls_score=logits, bbox_pred=deltas, bbox_feats=found)
+
+    def _mask_forward(
+        self,
+        x: Sequence[Tensor],
+        rois: Tensor | None = None,
+        pos_inds: Tensor | None = None,
+        bbox_feats: Tensor | None = None,
+    ) -> dict[str, Tensor]:
+        """Mask logits of rois: (R, 5), or of some of the boxes' features."""
+        if rois is None or self.with_shared_head:
+            return super()._mask_forward(x, rois, pos_inds, bbox_feats)
+        found = features.features_of(self.mask_roi_extractor, x, rois)
+        return dict(mask_preds=self.mask_head(found), mask_feats=found)
 
     def _knows_training(self, instances: Sequence[InstanceData]) -> bool:
         is_known = (

@@ -36,3 +36,18 @@ def roi_features(
     maps = maps[: extractor.num_inputs]
     layers = zip(extractor.roi_layers, maps, rois.split(level_sizes), strict=True)
     return torch.cat([layer(level.to(rois.dtype), part) for layer, level, part in layers])
+
+
+def features_of(extractor: Any, maps: Sequence[Tensor], rois: Tensor) -> Tensor:
+    """Features (R, C, size, size) of rois: (R, 5) in any order, as `extractor` gives them.
+
+    The host waits once: for the number of regions of each level. mmdet waits on each level.
+    """
+    if not is_known(extractor):
+        return extractor(maps[: extractor.num_inputs], rois)
+    levels = levels_of(extractor, rois)
+    order = levels.argsort()
+    numbers = torch.arange(extractor.num_inputs, device=levels.device)
+    sizes = (levels[:, None] == numbers).sum(dim=0).tolist()
+    found = roi_features(extractor, maps, rois[order], sizes)
+    return found[order.argsort()].to(maps[0].dtype)
