@@ -30,7 +30,7 @@ TRAINING = r"""
 import json, os, re, resource, sys
 from multiprocessing import active_children
 from vitdet.engine import load_config
-from vitdet.engine.runner import Runner
+from mmengine.runner import Runner
 from mmengine.registry import init_default_scope
 from torch.utils.data import DataLoader
 

@@ -128,13 +128,13 @@ SECTIONS = (
         note="transformers' matcher is DETR's: it compares every image with every other's objects.",
     ),
     Section(
-        "B6: waiting for the device, losses of two images of 320x320",
+        "B6: waiting for the device, losses and predictions of two images of 320x320",
         "python benchmarks/syncs.py",
-        "at most 8 times for R-CNN, 2 for set prediction",
+        "at most 8 times for the losses of R-CNN, 2 for set prediction",
         ("syncs",),
         waits,
         note="Counted on a CPU at the dispatcher; of several values read in a row, one counts. "
-        "Tests hold ours.",
+        "Pasting masks is left out. Tests hold ours.",
     ),
     Section(
         "B7: COCO's evaluation",
@@ -142,6 +142,14 @@ SECTIONS = (
         "7 times pycocotools for boxes, 4 times for masks, equal to 1e-9",
         ("coco_evaluation",),
         note="From what a model predicts to the twelve numbers, which are equal to the last bit.",
+    ),
+    Section(
+        "COCO's evaluation beside the model, seconds of processor time",
+        "python benchmarks/evaluation_aside.py",
+        "a table as soon as the last image is predicted",
+        ("evaluation_aside",),
+        flat,
+        note="Boxes and masks; the side process works while the model predicts.",
     ),
     Section(
         "B8: masks pasted and run-length coded",
@@ -172,6 +180,15 @@ SECTIONS = (
         ("startup",),
         flat,
         note="Config and model take what importing torch, mmengine and mmdet takes, in both.",
+    ),
+    Section(
+        "Start of a training with `--data`, labels of COCO's kind",
+        "python benchmarks/start_of_training.py",
+        "one reading of the annotation file",
+        ("start_of_training",),
+        flat,
+        note="Seconds are processor time. One reading completes and checks the config, one is the "
+        "data set's.",
     ),
     Section(
         "B12: clipped gradients, AdamW and moving average",

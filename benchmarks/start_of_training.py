@@ -27,7 +27,7 @@ import json, sys, time
 from mmengine.registry import METRICS, init_default_scope
 from vitdet.datasets import coco_files
 from vitdet.engine import load_config
-from vitdet.engine.runner import Runner
+from mmengine.runner import Runner
 
 read, files = coco_files._read_json, []
 def counted(file):

@@ -8,6 +8,7 @@ from mmengine.config import Config
 from mmengine.logging import print_log
 
 _MOST = 8  # of a training process: some hundred images a second
+_OF_WORKERS = ("persistent_workers", "prefetch_factor")
 _QUOTA = Path("/sys/fs/cgroup/cpu.max")
 
 
@@ -16,6 +17,7 @@ def choose_workers(config: Config, device: str) -> None:
 
     A GPU's process gets the cores that it has for itself but one, at most 8. Where the model is
     computed on the same cores, one worker prepares the next batch and more would only compete.
+    What speeds workers up goes where there are none: torch refuses it.
     """
     has_gpu = torch.device(device).type == "cuda"
     processes = int(os.environ.get("LOCAL_WORLD_SIZE", 1))
@@ -31,6 +33,9 @@ def choose_workers(config: Config, device: str) -> None:
         if node.get("num_workers", 0) is None:
             node["num_workers"] = count
             chosen.append(part)
+        if node.get("num_workers", 0) == 0:
+            for name in _OF_WORKERS:
+                node.pop(name, None)
     if chosen:
         names = ", ".join(f"{part}_dataloader.num_workers" for part in chosen)
         workers = "1 process prepares" if count == 1 else f"{count} processes prepare"
