@@ -58,6 +58,16 @@ def test_a_cpu_that_computes_the_model_gets_one(machine) -> None:
     assert chosen.train_dataloader == dict(batch_size=2, num_workers=1)
 
 
+def test_what_needs_workers_goes_where_there_are_none(machine) -> None:
+    machine(4)
+    chosen = config(num_workers=0)
+    for part in ("train", "val"):
+        chosen[f"{part}_dataloader"].update(persistent_workers=True, prefetch_factor=4)
+    choose_workers(chosen, "cpu")
+    assert chosen.train_dataloader == dict(batch_size=2, num_workers=0)
+    assert chosen.val_dataloader.prefetch_factor == 4
+
+
 def test_what_is_stated_stays(machine) -> None:
     machine(32)
     for stated in (0, 5):
@@ -74,13 +84,3 @@ def test_without_control_groups_all_cores_count(monkeypatch: pytest.MonkeyPatch,
     chosen = config()
     choose_workers(chosen, "cuda")
     assert chosen.train_dataloader.num_workers == 8
-
-
-def test_what_needs_workers_goes_where_there_are_none(machine) -> None:
-    machine(4)
-    chosen = config(num_workers=0)
-    for part in ("train", "val"):
-        chosen[f"{part}_dataloader"].update(persistent_workers=True, prefetch_factor=4)
-    choose_workers(chosen, "cpu")
-    assert chosen.train_dataloader == dict(batch_size=2, num_workers=0)
-    assert chosen.val_dataloader.prefetch_factor == 4
