@@ -76,7 +76,8 @@ def main() -> None:
             result[f"{num_images} images"] = compared(few / "train", many / "train")
     print(json.dumps(result, indent=1))
     if max(arguments.images) >= 118_000:
-        RESULT.write_text(json.dumps(result, indent=1) + "\n")
+        kept = json.loads(RESULT.read_text()) if RESULT.is_file() else {}
+        RESULT.write_text(json.dumps(kept | result, indent=1) + "\n")
 
 
 def compared(few: Path, many: Path) -> dict[str, Any]:

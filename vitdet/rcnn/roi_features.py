@@ -43,7 +43,7 @@ def features_of(extractor: Any, maps: Sequence[Tensor], rois: Tensor) -> Tensor:
 
     The host waits once: for the number of regions of each level. mmdet waits on each level.
     """
-    if not is_known(extractor):
+    if not is_known(extractor) or extractor.num_inputs == 1:
         return extractor(maps[: extractor.num_inputs], rois)
     levels = levels_of(extractor, rois)
     order = levels.argsort()
