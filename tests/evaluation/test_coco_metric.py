@@ -255,14 +255,15 @@ class TestSideProcess:
         assert any("side process failed (TypeError: int() takes" in line for line in lines)
         assert metric.record.scores.bbox.ap == expected["coco/bbox_mAP"]
 
-    def test_a_mistake_is_told_as_ever(self, ann_file):
+    def test_a_mistake_is_told_as_ever(self, ann_file, caplog):
         truth = two_fruits()
         del truth["annotations"][0]["segmentation"]
         ann_file.write_text(json.dumps(truth))
         metric = CocoMetric(ann_file)
         metric._matches_aside = True
         with pytest.raises(UserError, match="annotation 0 of image 7 has no usable segmentation"):
-            evaluate(metric, self.samples(), self.classes)
+            logged(caplog, metric, self.samples(), self.classes)
+        assert "side process" not in caplog.text
 
     def test_only_many_images_are_worth_it(self, ann_file):
         assert not CocoMetric(ann_file)._matches_aside

@@ -83,6 +83,7 @@ class CocoMetric(BaseMetric):
         is_large = self._ground_truth.num_images >= _FEWEST_ASIDE
         self._matches_aside = is_large and backend == "numpy" and not format_only
         self._side: SideProcess | None = None
+        self._failure: str | None = None
         self._num_handed_over = 0
         del content
         return_freed_memory()  # before loader workers are forked
@@ -169,11 +170,7 @@ class CocoMetric(BaseMetric):
         try:
             matched = [one for part in side.results() for one in part]
         except RuntimeError as error:
-            reason = str(error).strip().splitlines()[-1]
-            MMLogger.get_current_instance().warning(
-                f"the evaluation's side process failed ({reason}): it is done here, which takes "
-                "longer"
-            )
+            self._failure = str(error).strip().splitlines()[-1]
             return
         for result, one in zip(self.results, matched, strict=True):
             result["matched"] = one
@@ -183,13 +180,20 @@ class CocoMetric(BaseMetric):
         matched = {one["image_id"]: one.get("matched") for one in results}
         if len(matched) == len(results) and matched and all(matched.values()):
             return evaluate_matched(self._ground_truth.unpack(), matched, classes=classes)
-        return evaluate_coco(
+        scores = evaluate_coco(
             self._ground_truth.unpack(),
             self._detections(results),
             iou_types=self.iou_types,
             backend=self.backend,
             classes=classes,
         )
+        if self._failure is not None:  # else it was the data's, and has been told
+            MMLogger.get_current_instance().warning(
+                f"the evaluation's side process failed ({self._failure}): it was done without, "
+                "which takes longer"
+            )
+            self._failure = None
+        return scores
 
     def _detections(self, results: Sequence[Mapping[str, Any]]) -> Detections:
         return Detections.from_results(results, list(self._category_ids.values()))
