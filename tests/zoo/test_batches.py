@@ -64,3 +64,12 @@ def test_segmentation_maps_fit_every_head() -> None:
     (sample, _) = batch["data_samples"]
     assert set(sample.gt_sem_seg.data.unique().tolist()) == {0, 4, 255}
     assert sample.gt_sem_seg.data.shape == sample.gt_edge_map.data.shape == (1, 32, 32)
+
+
+def test_two_photos_to_compare_have_six_channels() -> None:
+    node = dict(type="SegDataPreProcessor", mean=[0.0] * 6, std=[1.0] * 6)
+    head = dict(decode_head=dict(num_classes=2))
+    for config in (dict(model=head, data_preprocessor=node),
+                   dict(model=dict(head, data_preprocessor=node))):  # fmt: skip
+        batch = segmentation_batch(ConfigDict(config), 64, training=False)
+        assert [tuple(image.shape) for image in batch["inputs"]] == [(6, 64, 64)]

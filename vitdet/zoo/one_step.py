@@ -21,6 +21,7 @@ SIDES = (128, 320, 640)
 """Sizes of the images in pixels: the next is tried where a model wants larger ones."""
 
 _SAMPLED_BOXES = 32  # of an image; a mask head spends seconds on 128
+_KEPT = 100  # proposals and results of an image: with random scores all of 13,204 classes pass
 _WHAT_A_RUNNER_TELLS = dict(iter=0, epoch=0, max_iters=1, max_epochs=1)
 
 
@@ -120,3 +121,6 @@ def _shrink(model: Mapping[str, Any], side: int) -> None:
     for node in nodes_of(model):
         if str(node.get("type")).endswith("Sampler") and "num" in node:
             node["num"] = min(node["num"], _SAMPLED_BOXES)
+        for key in ("rpn", "rpn_proposal", "rcnn"):
+            if isinstance(node.get(key), Mapping) and "max_per_img" in node[key]:
+                node[key]["max_per_img"] = min(node[key]["max_per_img"], _KEPT)
