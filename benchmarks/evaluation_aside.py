@@ -1,6 +1,6 @@
 """From the last prediction to COCO's table, detections matched at the end or in a side process.
 
-    python benchmarks/evaluation_aside.py [--images 5000]
+    python benchmarks/evaluation_aside.py [--images 2000]
 
 A hundred detections with masks in each image go through `CocoMetric`, without a model. Counted are
 seconds of processor time: of the process while it hands over batches, then from the last
@@ -28,7 +28,7 @@ BATCH = 8
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--images", type=int, default=5000)
+    parser.add_argument("--images", type=int, default=2000)
     num_images = parser.parse_args().images
     truth, results = synthetic(num_images, with_masks=True)
     samples = [sample(one) for one in results]
@@ -46,7 +46,7 @@ def main() -> None:
         **figures,
     }
     print(json.dumps(result, indent=1))
-    if num_images >= 5000:
+    if num_images >= 2000:
         RESULT.write_text(json.dumps(result, indent=1) + "\n")
 
 
