@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections import UserDict
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -110,7 +111,8 @@ class CocoMetric(BaseMetric):
         """
         for sample in data_samples:
             predicted = sample["pred_instances"]
-            result = {"image_id": sample["img_id"], **_columns(predicted)}
+            # No dict: into these mmengine looks for tensors, run length by run length.
+            result = UserDict({"image_id": sample["img_id"], **_columns(predicted)})
             if "segm" in self.iou_types:
                 if "masks" not in predicted:
                     raise UserError(
@@ -127,7 +129,7 @@ class CocoMetric(BaseMetric):
         self._take_matches()
         return super().evaluate(size)
 
-    def compute_metrics(self, results: list[dict[str, Any]]) -> dict[str, float]:
+    def compute_metrics(self, results: list[Mapping[str, Any]]) -> dict[str, float]:
         """Score all predictions, log the tables, and return the numbers by name."""
         logger = MMLogger.get_current_instance()
         if self.outfile_prefix is not None:
