@@ -17,7 +17,7 @@ from vitdet.zoo.nodes import nodes_of
 from vitdet.zoo.offline import drop_weights
 from vitdet.zoo.segmentation_batch import segmentation_batch
 
-SIDES = (128, 320, 640)
+SIDES = (64, 128, 320, 640)
 """Sizes of the images in pixels: the next is tried where a model wants larger ones."""
 
 _SAMPLED_BOXES = 32  # of an image; a mask head spends seconds on 128
