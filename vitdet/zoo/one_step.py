@@ -12,12 +12,12 @@ from mmengine.registry import MODELS, DefaultScope
 from torch import nn
 
 from vitdet.zoo.classification_batch import classification_batch
-from vitdet.zoo.detection_batch import detection_batch
+from vitdet.zoo.detection_batch import detection_batch, loads_masks
 from vitdet.zoo.nodes import nodes_of
 from vitdet.zoo.offline import drop_weights
 from vitdet.zoo.segmentation_batch import segmentation_batch
 
-SIDES = (128, 320, 640)
+SIDES = (64, 128, 320, 640)
 """Sizes of the images in pixels: the next is tried where a model wants larger ones."""
 
 _SAMPLED_BOXES = 32  # of an image; a mask head spends seconds on 128
@@ -45,7 +45,7 @@ def what_is_stepped(config: Config) -> list[Any]:
     _shrink(config["model"], SIDES[0])
     rescaled = [node for node in nodes_of(config) if node.get("type") == "SegRescale"]
     keys = ("default_scope", "model", "data_preprocessor", "optim_wrapper")
-    return [config.get(key) for key in keys] + rescaled
+    return [*(config.get(key) for key in keys), *rescaled, loads_masks(config)]
 
 
 def step(config: Config, side: int) -> None:
