@@ -5,10 +5,11 @@
 Each model is built from its config with random weights, since nothing is downloaded: they are drawn
 so wide that scores differ, and NMS decides the same on both sides. RetinaNet's last ones are a
 quarter as wide, since its hundred best scores, of which no more are kept, would all lie above
-0.9999: with a unit of the last digit between the hundredth and the next, rounding chooses. Written at the recipe's own size and compared on the photos by `vitdet.deploy.parity`, which raises
-beyond 0.1 pixels, 0.001 of a score or 0.1 % of labels and pixels. Then torch (eager) and
-onnxruntime take turns on the very same pixels, the padded first photo, from pixels to a
-`Prediction`: one thread each, processor time; the least of three rounds counts.
+0.9999: with a unit of the last digit between the hundredth and the next, rounding chooses. Written
+at the recipe's own size and compared on the photos by `vitdet.deploy.parity`, which raises beyond
+0.1 pixels, 0.001 of a score or 0.1 % of labels and pixels. Then torch (eager) and onnxruntime take
+turns on the very same pixels, the padded first photo, from pixels to a `Prediction`: one thread
+each, processor time; the least of three rounds counts.
 """
 
 import argparse

@@ -43,7 +43,7 @@ class Tolerance(NamedTuple):
 
 
 FULL = Tolerance(0.1, 1e-3, 0.999, 1.0)
-HALF = Tolerance(2.0, 0.02, 0.98, 0.95)
+HALF = Tolerance(1.0, 0.01, 0.99, 0.95)
 
 
 @dataclass(frozen=True)
@@ -74,11 +74,13 @@ class Parity:
         )
 
     def __str__(self) -> str:
-        what = f"{self.num_objects} objects" if self.num_objects else "classes of all pixels"
+        equal = f"{self.equal:.2%} equal"
+        if not self.num_objects:
+            return f"classes of all pixels in {self.num_images} images as torch has them: {equal}"
         share = "" if self.tolerance.share == 1 else f"{self.tolerance.share:.0%} of "
         return (
-            f"{what} in {self.num_images} images as torch has them: {share}boxes within "
-            f"{self.pixels:.2g} px, scores within {self.scores:.2g}, {self.equal:.2%} equal"
+            f"{self.num_objects} objects in {self.num_images} images as torch has them: {share}"
+            f"boxes within {self.pixels:.2g} px, scores within {self.scores:.2g}, {equal}"
         )
 
 
