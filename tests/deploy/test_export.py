@@ -157,6 +157,7 @@ def test_a_file_for_any_size(name, multiple, tmp_path) -> None:
     assert compare(predictor, Predictor(checkpoint, "cpu")).holds
 
 
+@pytest.mark.slow
 def test_htc(tmp_path) -> None:
     file = export(save_htc(tmp_path), size=(64, 96))  # compares with torch
     (found,) = Predictor(file)(painted()[0])
@@ -164,9 +165,8 @@ def test_htc(tmp_path) -> None:
 
 
 class TestHalfPrecision:
-    @pytest.mark.parametrize("name", ["tiny_detr", "tiny_semantic_fpn"])
-    def test_weights_only(self, name, tmp_path) -> None:
-        checkpoint = save_checkpoint(name, tmp_path)
+    def test_weights_only(self, tmp_path) -> None:
+        checkpoint = save_checkpoint("tiny_detr", tmp_path)
         file = export(checkpoint, size=(64, 96), half=True)  # and compares with torch
         graph = onnx.load(file).graph
         sizes = {1: 0, 10: 0}  # numbers of float32 and float16
@@ -175,7 +175,7 @@ class TestHalfPrecision:
                 sizes[weight.data_type] += np.prod(weight.dims)
         assert sizes[10] > 5 * sizes[1]
         for output in Predictor(file).run(np.zeros((3, 64, 96, 3), np.uint8)).values():
-            assert len(output) == 3 and output.dtype in (np.float32, np.int64, np.uint8)
+            assert len(output) == 3 and output.dtype in (np.float32, np.int64)
 
     def test_variances_beyond_its_range(self, tmp_path) -> None:
         checkpoint = save_checkpoint("tiny_semantic_fpn", tmp_path)
@@ -216,6 +216,11 @@ class TestMistakes:
     def test_a_model_that_cannot_be_exported(self) -> None:
         with pytest.raises(UserError, match="a Linear cannot be exported yet; DETR"):
             exportable(torch.nn.Linear(1, 1))
+
+    def test_htc_as_published(self) -> None:
+        model = small_model(load_model_config("swin_htc_coco"))  # with soft-NMS
+        with pytest.raises(UserError, match="a HybridTaskCascade cannot be exported yet"):
+            exportable(model)
 
     def test_a_segmentor_of_any_size(self, tmp_path) -> None:
         checkpoint = save_checkpoint("tiny_semantic_fpn", tmp_path)
