@@ -1,10 +1,14 @@
+import multiprocessing
 from pathlib import Path
 
 import pytest
 from mmengine.config import Config
 
+from tests.engine.toy_training import good_numbers, toy_config, with_evaluation, write_numbers
 from vitdet.engine import loader_workers
 from vitdet.engine.loader_workers import choose_workers
+from vitdet.engine.runner import Runner
+from vitdet.errors import UserError
 
 
 def config(num_workers: int | None = None) -> Config:
@@ -74,3 +78,22 @@ def test_without_control_groups_all_cores_count(monkeypatch: pytest.MonkeyPatch,
     chosen = config()
     choose_workers(chosen, "cuda")
     assert chosen.train_dataloader.num_workers == 8
+
+
+@pytest.mark.parametrize(
+    "loop", [dict(max_epochs=2), dict(type="mmengine.runner.IterBasedTrainLoop", max_iters=5)]
+)
+@pytest.mark.parametrize("can_be_read", [True, False])
+def test_workers_end_with_the_training(tmp_path: Path, loop: dict, can_be_read: bool) -> None:
+    values = good_numbers(8) if can_be_read else ["?"] * 8
+    config = toy_config(write_numbers(tmp_path / "data", values), tmp_path / "run")
+    config.train_dataloader.update(num_workers=1, persistent_workers=True)
+    config.train_cfg = dict(type=config.train_cfg.type) | loop
+    runner = Runner.from_cfg(with_evaluation(config))
+    if can_be_read:
+        runner.train()
+    else:
+        with pytest.raises(UserError, match="cannot be read"):
+            runner.train()
+    assert multiprocessing.active_children() == []
+    assert runner.train_dataloader is not None  # and with it what torch would wait for

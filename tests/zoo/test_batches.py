@@ -1,18 +1,34 @@
 """What the synthetic batches hold, and that the models' own preprocessors take them."""
 
 import torch
-from mmengine.config import ConfigDict
+from mmengine.config import Config
 
 from vitdet.zoo.detection_batch import detection_batch
 from vitdet.zoo.segmentation_batch import segmentation_batch
 
 
-def detector(preprocessor: str = "DetDataPreprocessor", **settings) -> ConfigDict:
+def detector(preprocessor: str = "DetDataPreprocessor", **settings) -> Config:
     head = dict(type="Head", num_classes=4)
     node = dict(type=preprocessor, **settings)
-    return ConfigDict(
-        model=dict(bbox_head=head, rpn_head=dict(num_classes=1), data_preprocessor=node)
+    return Config(
+        dict(
+            model=dict(bbox_head=head, rpn_head=dict(num_classes=1), data_preprocessor=node),
+            train_pipeline=[dict(type="LoadAnnotations", with_bbox=True, with_mask=True)],
+        )
     )
+
+
+def test_masks_are_there_where_the_pipeline_loads_them() -> None:
+    config = detector()
+    for pipeline, expected in (
+        ([dict(type="LoadAnnotations", with_bbox=True)], False),
+        ([dict(type="LoadAnnotations", with_bbox=True, with_mask=False)], False),
+        ([dict(type="LoadPanopticAnnotations")], True),
+        ([dict(type="LoadAnnotations", with_mask=True)], True),
+    ):
+        config.train_pipeline = pipeline
+        (sample, _) = detection_batch(config, 64, training=True)["data_samples"]
+        assert ("masks" in sample.gt_instances) == expected
 
 
 def test_boxes_contain_their_masks_and_labels_fit_every_head() -> None:
@@ -59,8 +75,17 @@ def test_videos_identities_and_branches() -> None:
 
 def test_segmentation_maps_fit_every_head() -> None:
     heads = dict(decode_head=[dict(num_classes=7), dict(num_classes=5)])
-    batch = segmentation_batch(ConfigDict(model=heads), 32, training=True)
+    batch = segmentation_batch(Config(dict(model=heads)), 32, training=True)
     assert len(batch["inputs"]) == 2
     (sample, _) = batch["data_samples"]
     assert set(sample.gt_sem_seg.data.unique().tolist()) == {0, 4, 255}
     assert sample.gt_sem_seg.data.shape == sample.gt_edge_map.data.shape == (1, 32, 32)
+
+
+def test_two_photos_to_compare_have_six_channels() -> None:
+    node = dict(type="SegDataPreProcessor", mean=[0.0] * 6, std=[1.0] * 6)
+    head = dict(decode_head=dict(num_classes=2))
+    for config in (dict(model=head, data_preprocessor=node),
+                   dict(model=dict(head, data_preprocessor=node))):  # fmt: skip
+        batch = segmentation_batch(Config(config), 64, training=False)
+        assert [tuple(image.shape) for image in batch["inputs"]] == [(6, 64, 64)]

@@ -45,6 +45,17 @@ def test_a_refused_download_is_an_excuse() -> None:
     assert excuse(raised(OSError("No space left on device"))) is None
 
 
+def test_weights_without_which_a_model_cannot_start_are_an_excuse() -> None:
+    from mmseg.models.decode_heads.san_head import RecWithAttnbias
+    from torch import nn
+
+    head = RecWithAttnbias.__new__(RecWithAttnbias)
+    nn.Module.__init__(head)
+    with pytest.raises(AttributeError) as caught:
+        head.init_weights(None)
+    assert excuse(caught.value) == "needs a download: the weights it starts from"
+
+
 def test_mmseg_s_vpd_does_not_name_its_package() -> None:
     error = AssertionError("To use VPD model, please install required packages via `pip ...`.")
     assert excuse(raised(error)) == "needs ldm"

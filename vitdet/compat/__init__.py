@@ -15,10 +15,10 @@ from vitdet.compat import (
     cpu_amp,
     deformable_attention,
     distributed_without_gpu,
+    library_warnings,
     masks_outside,
     mmcv_ext,
     mmpretrain_multimodal,
-    mmseg_warnings,
     package_paths,
     segmentor_batches,
     ssd_predictions,
@@ -40,7 +40,7 @@ def install() -> None:
     collected_results.install()
     cpu_amp.install()
     segmentor_batches.install()
-    mmseg_warnings.install()
+    library_warnings.install()
     deformable_attention.install()
     config_paths.install()
     config_text.install()

@@ -1,7 +1,8 @@
-"""How many processes prepare data: as many as the machine has cores for."""
+"""The processes that prepare data: as many as the machine has cores for, and their end."""
 
 import os
 from pathlib import Path
+from typing import Any
 
 import torch
 from mmengine.config import Config
@@ -40,6 +41,20 @@ def choose_workers(config: Config, device: str) -> None:
             f"cores{share}; to change it: {names}",
             logger="current",
         )
+
+
+def end_workers(loop: Any) -> None:
+    """End the processes that prepare a loop's batches: it is done, or will not be.
+
+    Left to the end of the program they would hold it up for a minute, since a worker goes on after
+    SIGTERM (`leave_signals_to_main`). torch ends them as soon as nothing refers to their iterator;
+    who keeps the loop, or the traceback of an error, does.
+    """
+    loader = getattr(loop, "dataloader", None)  # a loop that never ran is still a config
+    iterator = getattr(loader, "_iterator", None)
+    if iterator is not None and hasattr(iterator, "_shutdown_workers"):
+        iterator._shutdown_workers()
+        loader._iterator = None
 
 
 def _cores() -> int:

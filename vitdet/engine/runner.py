@@ -28,6 +28,7 @@ from vitdet.engine.compile_blocks import compile_blocks
 from vitdet.engine.console import keep_console_readable
 from vitdet.engine.ema import check_resumed
 from vitdet.engine.fused_optimizer import check_groups, fused_optimizer, merge_groups
+from vitdet.engine.loader_workers import end_workers
 from vitdet.engine.log_history import bound_histories
 from vitdet.engine.metrics_file import WriteMetrics
 from vitdet.engine.progress import ProgressHook
@@ -222,6 +223,8 @@ class Runner(MMEngineRunner):
             with self.stop_signals, clear_errors(self.cfg, "train"):
                 return super().train()
         finally:
+            end_workers(self._train_loop)
+            end_workers(self._val_loop)
             self.progress.close()
 
     def _take_over_seed(self) -> None:
@@ -244,6 +247,7 @@ class Runner(MMEngineRunner):
             with clear_errors(self.cfg, "test"):
                 return super().test()
         finally:
+            end_workers(self._test_loop)
             self.progress.close()
 
 

@@ -1,6 +1,7 @@
 """mmengine's training loops, which can start anywhere in a run."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
 from mmengine.logging import print_log
@@ -108,12 +109,12 @@ class StepLoop(ResumableLoop, IterBasedTrainLoop):
     def run(self) -> nn.Module:
         self.runner.call_hook("before_train")
         self.runner.call_hook("before_train_epoch")
-        self.dataloader_iterator = self._batches(first=self._iter)
-        self._begin()
-        while self._iter < self._max_iters and not self.stop_training:
-            self.runner.model.train()
-            self.run_iter(next(self.dataloader_iterator))
-            self._evaluate_if_due()
+        with closing(self._batches(first=self._iter)) as self.dataloader_iterator:
+            self._begin()
+            while self._iter < self._max_iters and not self.stop_training:
+                self.runner.model.train()
+                self.run_iter(next(self.dataloader_iterator))
+                self._evaluate_if_due()
         self.runner.call_hook("after_train_epoch")
         self.runner.call_hook("after_train")
         return self.runner.model

@@ -4,7 +4,7 @@ Every sample carries all that any pipeline of the zoo packs, and a model reads w
 proposals only where the model has no head of its own for them, since it would not use that head.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -44,6 +44,14 @@ def detection_batch(config: Mapping[str, Any], side: int, *, training: bool) -> 
     return batch
 
 
+def loads_masks(config: Mapping[str, Any]) -> bool:
+    """Whether a pipeline of the config reads instance masks: some assigners go by them if so."""
+    return any(
+        node.get("with_mask", str(node.get("type")).endswith("LoadPanopticAnnotations"))
+        for node in nodes_of(config)
+    )
+
+
 def _pack(samples: Any) -> dict[str, list[Any]]:
     images, data_samples = zip(*samples, strict=True)
     return {"inputs": list(images), "data_samples": list(data_samples)}
@@ -63,6 +71,7 @@ class _SampleMaker:
         self._num_classes = _num_classes(config["model"])
         self._num_map_classes = _num_map_classes(config["model"], self._num_classes)
         self._takes_proposals = not any("rpn_head" in node for node in nodes_of(config["model"]))
+        self._has_masks = loads_masks(config)
         self._map_scale = next(
             (float(node["scale_factor"]) for node in nodes_of(config) if _is_map_rescaling(node)), 1
         )
@@ -74,14 +83,16 @@ class _SampleMaker:
         sample.gt_instances = InstanceData(
             bboxes=HorizontalBoxes(boxes),
             labels=labels,
-            masks=BitmapMasks(_ellipses(self._side), self._side, self._side),
             instances_ids=torch.arange(len(boxes)),
         )
         sample.ignored_instances = InstanceData(
             bboxes=HorizontalBoxes(torch.zeros(0, 4)),
             labels=torch.zeros(0, dtype=torch.int64),
-            masks=BitmapMasks([], self._side, self._side),
         )
+        if self._has_masks:
+            masks = _ellipses(self._side)
+            sample.gt_instances.masks = BitmapMasks(masks, self._side, self._side)
+            sample.ignored_instances.masks = BitmapMasks([], self._side, self._side)
         if self._takes_proposals:
             many = boxes.repeat(20, 1)
             sample.proposals = InstanceData(bboxes=many, scores=torch.ones(len(many)))
@@ -169,6 +180,3 @@ def _without(node: Mapping[str, Any], key: str) -> dict[str, Any]:
 
 def _is_map_rescaling(node: Mapping[str, Any]) -> bool:
     return node.get("type") == "SegRescale" and "scale_factor" in node
-
-
-__all__: Sequence[str] = ["detection_batch"]

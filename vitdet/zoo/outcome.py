@@ -29,6 +29,9 @@ _DOWNLOAD = re.compile(
     re.IGNORECASE,
 )
 
+# mmseg's SAN initialises its classifier from CLIP's weights or not at all.
+_STARTS_FROM_WEIGHTS = "'super' object has no attribute 'init_weights'"
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -60,6 +63,8 @@ def excuse(error: BaseException) -> str | None:
     for one in chain:
         if isinstance(one, OSError | RuntimeError) and _DOWNLOAD.search(str(one)):
             return f"needs a download: {shorten(one)}"
+        if isinstance(one, AttributeError) and str(one) == _STARTS_FROM_WEIGHTS:
+            return "needs a download: the weights it starts from"
     return None
 
 

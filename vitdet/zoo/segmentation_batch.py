@@ -1,6 +1,6 @@
 """A synthetic batch for a model of mmseg: images and maps of classes, edges or depth."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,9 +25,11 @@ def segmentation_batch(config: Mapping[str, Any], side: int, *, training: bool) 
     classes[:, :, -side // 8 :] = _IGNORED
     edges = torch.zeros(1, side, side, dtype=torch.int64)
     edges[:, side // 2 - 1 : side // 2 + 1] = 1
+    channels = max(map(len, _means(config)), default=3)
     images, samples = [], []
     for _ in range(2 if training else 1):
-        images.append(torch.from_numpy(random.integers(0, 256, (3, side, side), dtype=np.uint8)))
+        pixels = random.integers(0, 256, (channels, side, side), dtype=np.uint8)
+        images.append(torch.from_numpy(pixels))
         sample = SegDataSample(
             metainfo=dict(
                 img_path="synthetic.png",
@@ -43,6 +45,12 @@ def segmentation_batch(config: Mapping[str, Any], side: int, *, training: bool) 
         sample.gt_depth_map = PixelData(data=torch.rand(1, side, side) + 1)
         samples.append(sample)
     return {"inputs": images, "data_samples": samples}
+
+
+def _means(config: Mapping[str, Any]) -> list[Sequence[float]]:
+    """What is subtracted from each channel: two photos that are compared have six."""
+    nodes = [config.get("data_preprocessor"), config["model"].get("data_preprocessor")]
+    return [node["mean"] for node in nodes if node and node.get("mean")]
 
 
 def _class_counts(model: Mapping[str, Any]) -> list[int]:

@@ -160,13 +160,18 @@ class TestTheWholeFile:
             read_folder(tmp_path)
 
     @pytest.mark.parametrize(
-        "entry", [{"size": 1, "regions": []}, {"filename": "a", "regions": [5]}]
+        "entry",
+        [
+            {"size": 1, "regions": []},
+            {"filename": "a", "regions": [5]},
+            {"filename": "a", "regions": True},
+        ],
     )
     def test_entries_of_another_kind(self, tmp_path, entry):
         content = {"a": item(), "b": entry}
         folder_of(tmp_path, item())
         (tmp_path / "via.json").write_text(json.dumps(content))
-        with pytest.raises(UserError, match=r"via.json has a"):
+        with pytest.raises(UserError, match=r"via.json has (a|regions)"):
             read_folder(tmp_path)
 
 

@@ -101,6 +101,8 @@ def _read_json(
         found = item.get("regions") or []
         notes["attributes of whole images: left out"] += bool(item.get("file_attributes"))
         found = list(found.values()) if isinstance(found, dict) else found
+        if not isinstance(found, list):
+            raise BrokenLabelError("has regions that are no list")
         yield str(item["filename"]), [_region(region) for region in found]
 
 
