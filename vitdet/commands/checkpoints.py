@@ -32,6 +32,9 @@ def add_export(commands: Any) -> None:
     )
     parser.add_argument("--dynamic", action="store_true", help="images of any size, for detectors")
     parser.add_argument(
+        "--fp16", action="store_true", help="half precision: a file of half the size"
+    )
+    parser.add_argument(
         "--images", nargs="+", default=[], metavar="PHOTO", help="to check the file with"
     )
     parser.set_defaults(run=_export)
@@ -70,6 +73,7 @@ def _export(arguments: argparse.Namespace) -> None:
         file_format=arguments.format,
         size=tuple(arguments.size) if arguments.size else None,
         dynamic=arguments.dynamic,
+        half=arguments.fp16,
         images=arguments.images,
     )
 

@@ -40,7 +40,7 @@ class ExportedRetinaNet(ExportedModel):
         limits = width_and_height(images)
         parts = []
         for logits, deltas, anchors in levels:
-            logits = logits.permute(0, 2, 3, 1).flatten(1)  # (B, N * K)
+            logits = logits.permute(0, 2, 3, 1).flatten(1).float()  # (B, N * K)
             deltas = deltas.permute(0, 2, 3, 1).unflatten(3, (-1, 4)).flatten(1, 3)
             scores, places = logits.sigmoid().topk(
                 torch.sym_min(config["nms_pre"], logits.shape[1]), dim=1

@@ -1,5 +1,6 @@
 """`vitdet export`: a checkpoint as a file for another runtime, checked against torch at once."""
 
+import copy
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -11,7 +12,7 @@ import torch
 from vitdet.datasets.image_sources import images_of
 from vitdet.deploy.exportable import exportable
 from vitdet.deploy.exported_model import ExportedModel
-from vitdet.deploy.parity import compare
+from vitdet.deploy.parity import FULL, HALF, compare
 from vitdet.errors import UserError
 from vitdet.inference import Predictor
 from vitdet.inference.model_card import KEY, ModelCard
@@ -30,6 +31,7 @@ def export(
     file_format: Format = "onnx",
     size: tuple[int, int] | None = None,
     dynamic: bool = False,
+    half: bool = False,
     images: Sequence[str | Path] = (),
     trusted_modules: Sequence[str] = (),
 ) -> Path:
@@ -42,6 +44,7 @@ def export(
             and smaller photos are resized into it.
         dynamic: images of any size, up to multiples that spare the layers padding, where the
             model's operations allow it.
+        half: weights and arithmetic of the network in half precision, inputs and outputs as ever.
         images: photos to check the file with.
         trusted_modules: as for `Predictor`.
 
@@ -53,7 +56,9 @@ def export(
     predictor = Predictor(checkpoint, "cpu", trusted_modules=trusted_modules)
     if not isinstance(predictor, TorchPredictor):
         raise UserError(f"{checkpoint} is an exported file already")
-    module = exportable(predictor.model)
+    module = exportable(copy.deepcopy(predictor.model) if half else predictor.model)
+    if half:
+        module.halve()
     if dynamic and module.task == "segmentation":
         # Pooling to a grid, and resizing to another map's size, are traced for one size.
         raise UserError("a segmentor is exported for one size: leave --dynamic out, give --size")
@@ -77,7 +82,8 @@ def export(
     if file_format == "onnx":
         sources = [one.image for one in images_of(list(images))] if images else []
         try:
-            report = compare(Predictor(target, "cpu"), predictor, sources)
+            exported, tolerance = Predictor(target, "cpu"), HALF if half else FULL
+            report = compare(exported, predictor, sources, tolerance=tolerance)
         except Exception as error:  # ours, or onnxruntime's, which have no common class
             target.unlink()  # a wrong file is worse than none
             if isinstance(error, UserError):

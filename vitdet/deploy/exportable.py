@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from vitdet.deploy.dense_detector import ExportedRetinaNet, is_retinanet
 from vitdet.deploy.exported_model import ExportedModel, width_and_height
+from vitdet.deploy.hybrid_cascade import ExportedHTC, is_htc
 from vitdet.deploy.region_detector import ExportedRCNN, is_rcnn
 from vitdet.detectors.set_predictor import SetPredictor
 from vitdet.errors import UserError
@@ -26,9 +27,11 @@ def exportable(model: nn.Module) -> "ExportedModel":
         return ExportedRetinaNet(model).eval()
     if is_rcnn(model):
         return ExportedRCNN(model).eval()
+    if is_htc(model):
+        return ExportedHTC(model).eval()
     raise UserError(
         f"a {type(model).__name__} cannot be exported yet; DETR, YOLOS, RetinaNet, Faster, Mask "
-        "and Cascade R-CNN (of the usual parts) and segmentors of an encoder and a decoder can"
+        "and Cascade R-CNN, HTC (of the usual parts) and segmentors of an encoder and a decoder can"
     )
 
 

@@ -6,9 +6,11 @@ import torch
 import torch.nn.functional as F
 from mmseg.models.data_preprocessor import SegDataPreProcessor
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from vitdet.backbones import ResNet
 from vitdet.inference.model_card import Task
+from vitdet.layers.frozen_norm import EPS, FrozenBatchNorm
 
 _STRIDE = 32  # of the coarsest map of a backbone
 
@@ -38,6 +40,19 @@ class ExportedModel(nn.Module):
         for name in ("mean", "std"):
             value = getattr(preprocessor, name, torch.full((3, 1, 1), float(name == "std")))
             self.register_buffer(name, value.view(1, 3, 1, 1).float().clone())
+        self.dtype = torch.float32
+
+    def halve(self) -> None:
+        """Let the network have weights and arithmetic of half precision, in place.
+
+        What is around it keeps float32, of whose 24 bits half precision has 11: normalisation,
+        boxes, scores that are sorted.
+        """
+        for module in self.model.modules():
+            if isinstance(module, (_BatchNorm, FrozenBatchNorm)):
+                _forget_statistics(module)
+        self.model.half()
+        self.dtype = torch.float16
 
     @property
     def multiple(self) -> int:
@@ -67,7 +82,18 @@ class ExportedModel(nn.Module):
         below, right = -height % self.divisor, -width % self.divisor
         if self.divisor > 1:
             x = F.pad(x, (0, right, 0, below))
-        return x
+        return x.to(self.dtype)
+
+
+def _forget_statistics(norm: nn.Module) -> None:
+    """Leave a norm a scale and a shift: variances may be beyond the range of half precision."""
+    if norm.weight is None or norm.running_var is None:
+        return
+    scale = norm.weight * (norm.running_var + getattr(norm, "eps", EPS)).rsqrt()
+    norm.bias.data = norm.bias - norm.running_mean * scale
+    norm.weight.data = scale
+    norm.running_mean.zero_()
+    norm.running_var.fill_(1)
 
 
 def width_and_height(images: Tensor) -> Tensor:

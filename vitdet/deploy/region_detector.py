@@ -39,15 +39,22 @@ class _Stage(NamedTuple):
 
 def is_rcnn(model: nn.Module) -> bool:
     """Whether `ExportedRCNN` computes what this model does."""
+    return has_known_parts(model, heads=_HEADS, mask_head=FCNMaskHead)
+
+
+def has_known_parts(
+    model: nn.Module, *, heads: Sequence[type[nn.Module]], mask_head: type[nn.Module]
+) -> bool:
+    """Whether a model is an R-CNN with one of these heads, and masks by one that works so."""
     if not isinstance(model, TwoStageDetector):
         return False
     rpn, roi_head = model.rpn_head, model.roi_head
     return (
         isinstance(rpn, RPNHead)
         and box_deltas.is_known(rpn.bbox_coder)
-        and type(roi_head) in _HEADS
+        and type(roi_head) in heads
         and not roi_head.with_shared_head
-        and all(map(_is_known, _stages_of(roi_head)))
+        and all(_is_known(stage, mask_head) for stage in _stages_of(roi_head))
         and all(
             config["nms"].get("type", "nms") == "nms"
             for config in (model.test_cfg["rpn"], model.test_cfg["rcnn"])
@@ -66,7 +73,7 @@ def _stages_of(roi_head: nn.Module) -> list[_Stage]:
     return [_Stage(*stage) for stage in zip(*parts, strict=True)]
 
 
-def _is_known(stage: _Stage) -> bool:
+def _is_known(stage: _Stage, mask_head: type[nn.Module]) -> bool:
     is_known = (
         isinstance(stage.head, ConvFCBBoxHead)
         and not stage.head.custom_activation
@@ -75,7 +82,7 @@ def _is_known(stage: _Stage) -> bool:
     )
     if stage.mask_head is None:
         return is_known
-    has_known_masks = type(stage.mask_head).forward is FCNMaskHead.forward
+    has_known_masks = type(stage.mask_head).forward is mask_head.forward
     return is_known and has_known_masks and type(stage.mask_extractor) is SingleRoIExtractor
 
 
@@ -96,13 +103,16 @@ class ExportedRCNN(ExportedModel):
         Returns boxes: (B, N, 4) xyxy pixels of the images, scores: (B, N), labels: (B, N) and,
         where the model finds them, masks: (B, N, h, w), probabilities in each box.
         """
-        maps = self.model.extract_feat(self.prepare(images))
+        maps = self._maps(images)
         limits = width_and_height(images)
         proposals, scores = self._proposals(maps, limits)
         boxes, scores, labels = self._objects(maps, proposals, scores, limits)
         if not self.model.roi_head.with_mask:
             return boxes, scores, labels
         return boxes, scores, labels, self._masks(maps, boxes, labels)
+
+    def _maps(self, images: Tensor) -> tuple[Tensor, ...]:
+        return self.model.extract_feat(self.prepare(images))
 
     def _proposals(self, maps: Sequence[Tensor], limits: Tensor) -> tuple[Tensor, Tensor]:
         """Boxes (B, R, 4) and scores (B, R)."""
@@ -114,7 +124,7 @@ class ExportedRCNN(ExportedModel):
         for level, (logits, deltas, anchors) in enumerate(
             zip(logits_of_levels, deltas_of_levels, priors, strict=True)
         ):
-            scores = logits.permute(0, 2, 3, 1).flatten(1).sigmoid()
+            scores = logits.permute(0, 2, 3, 1).flatten(1).float().sigmoid()
             deltas = deltas.permute(0, 2, 3, 1).unflatten(3, (-1, 4)).flatten(1, 3)
             scores, rows = scores.topk(torch.sym_min(config["nms_pre"], scores.shape[1]), dim=1)
             chosen = deltas.gather(1, rows[..., None].expand(-1, -1, 4))
@@ -150,8 +160,8 @@ class ExportedRCNN(ExportedModel):
         number = proposals.shape[1]
         total = 0
         for place, stage in enumerate(self._stages):
-            outputs = stage.head(_features(stage.extractor, maps, proposals))
-            logits, deltas = (each.unflatten(0, (-1, number)) for each in outputs)
+            outputs = stage.head(self._features(stage.extractor, maps, proposals))
+            logits, deltas = (each.float().unflatten(0, (-1, number)) for each in outputs)
             total = total + logits
             if place < len(self._stages) - 1:
                 rows = torch.arange(number).expand(proposals.shape[:2])
@@ -163,12 +173,22 @@ class ExportedRCNN(ExportedModel):
         """Probabilities (B, N, h, w): the means of the stages'."""
         total = 0
         for stage in self._stages:
-            logits = stage.mask_head(_features(stage.mask_extractor, maps, boxes))
-            if not stage.mask_head.class_agnostic:
-                places = labels.flatten()[:, None, None, None].expand(-1, 1, *logits.shape[2:])
-                logits = logits.gather(1, places)
-            total = total + logits[:, 0].sigmoid()
-        return (total / len(self._stages)).unflatten(0, (-1, boxes.shape[1]))
+            logits = stage.mask_head(self._features(stage.mask_extractor, maps, boxes))
+            total = total + probabilities(stage.mask_head, logits, labels)
+        return total / len(self._stages)
+
+    def _features(
+        self, extractor: SingleRoIExtractor, maps: Sequence[Tensor], boxes: Tensor
+    ) -> Tensor:
+        return features_of_regions(extractor, maps, boxes)
+
+
+def probabilities(head: nn.Module, logits: Tensor, labels: Tensor) -> Tensor:
+    """Masks (B, N, h, w) of labels: (B, N) from a mask head's logits: (B * N, K or 1, h, w)."""
+    if not head.class_agnostic:
+        places = labels.flatten()[:, None, None, None].expand(-1, 1, *logits.shape[2:])
+        logits = logits.gather(1, places)
+    return logits[:, 0].float().sigmoid().unflatten(0, (-1, labels.shape[1]))
 
 
 def _moved(
@@ -190,7 +210,9 @@ def _without_small(boxes: Tensor, scores: Tensor, config: Any) -> Tensor:
     return torch.where(sides.amin(-1) > config["min_bbox_size"], scores, 0.0)
 
 
-def _features(extractor: SingleRoIExtractor, maps: Sequence[Tensor], boxes: Tensor) -> Tensor:
+def features_of_regions(
+    extractor: SingleRoIExtractor, maps: Sequence[Tensor], boxes: Tensor
+) -> Tensor:
     """Features (B * N, C, size, size) of boxes: (B, N, 4), each read from the level of its size.
 
     On the other levels it is a region without extent, which RoIAlign is done with at once; what it
@@ -205,7 +227,7 @@ def _features(extractor: SingleRoIExtractor, maps: Sequence[Tensor], boxes: Tens
         is_own = levels == level
         own = regions * is_own[:, None]
         read = roi_align(
-            features,
+            features.float(),  # places of half precision are 1 pixel apart at 1024
             torch.cat([rois[:, :1], own], dim=1),
             layer.output_size,
             layer.spatial_scale,
@@ -213,4 +235,4 @@ def _features(extractor: SingleRoIExtractor, maps: Sequence[Tensor], boxes: Tens
             layer.aligned,
         )
         found = found + read * is_own[:, None, None, None]
-    return found
+    return found.to(maps[0].dtype)

@@ -38,5 +38,5 @@ def conv_norm(x: Tensor, conv: nn.Conv2d, norm: nn.Module) -> Tensor:
     if not isinstance(norm, FrozenBatchNorm) or conv.weight[0].numel() > FOLDED_FAN_IN:
         return norm(conv(x))
     scale, shift = norm.scale_and_shift()
-    weight = conv.weight * scale[:, None, None, None]
-    return F.conv2d(x, weight, shift, conv.stride, conv.padding, conv.dilation)
+    weight = (conv.weight * scale[:, None, None, None]).to(x.dtype)
+    return F.conv2d(x, weight, shift.to(x.dtype), conv.stride, conv.padding, conv.dilation)
