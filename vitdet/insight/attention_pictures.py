@@ -114,7 +114,8 @@ def _panels(
     mark_point(picture, point)
     for one in objects:
         mark_box(picture, one.box, class_colour(one.label))
-    yield Panel(picture, f"{len(objects)} objects" if objects else "image, the ring asks")
+    count = f"{len(objects)} object{'s' * (len(objects) > 1)}"
+    yield Panel(picture, count if objects else "image, the ring asks")
     layers = [seen.layers[name] for name in names]
     for one in objects:
         title = f"{class_names[one.label]} {one.score:.2f}"
