@@ -177,6 +177,7 @@ class TestHalfPrecision:
         for output in Predictor(file).run(np.zeros((3, 64, 96, 3), np.uint8)).values():
             assert len(output) == 3 and output.dtype in (np.float32, np.int64)
 
+    @pytest.mark.slow
     def test_variances_beyond_its_range(self, tmp_path) -> None:
         checkpoint = save_checkpoint("tiny_semantic_fpn", tmp_path)
         contents = torch.load(checkpoint)
@@ -200,7 +201,7 @@ class TestHalfPrecision:
         torch.testing.assert_close(found.float(), exact, atol=2e-3, rtol=0)
 
 
-@pytest.mark.parametrize("half", [False, True])
+@pytest.mark.parametrize("half", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_for_torch(half, tmp_path) -> None:
     checkpoint = save_checkpoint("tiny_yolos", tmp_path)
     file = export(checkpoint, file_format="torch_export", size=(64, 96), half=half)
