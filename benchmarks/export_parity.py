@@ -20,7 +20,6 @@ from typing import Any
 
 import torch
 from harness import machine, time_in_turns
-from mmdet.models.dense_heads import RetinaHead
 from mmengine.registry import MODELS, DefaultScope
 from torch import nn
 
@@ -31,6 +30,8 @@ from vitdet.engine.config import load_model_config
 from vitdet.inference import Predictor
 from vitdet.inference.onnx_predictor import OnnxPredictor
 from vitdet.inference.torch_predictor import TorchPredictor
+
+from mmdet.models.dense_heads import RetinaHead  # isort: skip  needs vitdet imported before it
 
 CONFIGS = (
     "detr_coco",

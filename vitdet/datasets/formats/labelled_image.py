@@ -73,15 +73,18 @@ def fill_sizes(root: Path, images: Iterable[LabelledImage]) -> None:
 
     A file that is no image becomes its entry's `problem`; a missing one is left for the check.
     """
-    unknown = [image for image in images if not (image.width > 0 and image.height > 0)]
+    unknown = [
+        image for image in images if image.file and not (image.width > 0 and image.height > 0)
+    ]
+    files = list(dict.fromkeys(image.file for image in unknown))  # each is opened once
     with ThreadPoolExecutor(_NUM_THREADS) as pool:
-        for image, size in zip(
-            unknown, pool.map(lambda image: image_size(root / image.file), unknown), strict=True
-        ):
-            if isinstance(size, str):
-                image.problem = image.problem or size
-            else:
-                image.width, image.height = size
+        sizes = dict(zip(files, pool.map(lambda file: image_size(root / file), files), strict=True))
+    for image in unknown:
+        size = sizes[image.file]
+        if isinstance(size, str):
+            image.problem = image.problem or size
+        else:
+            image.width, image.height = size
 
 
 def image_size(path: Path) -> tuple[int, int] | str:
