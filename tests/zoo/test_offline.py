@@ -14,11 +14,12 @@ def test_every_source_of_weights_goes_and_other_initialisation_stays() -> None:
         teacher_ckpt="https://somewhere/teacher.pth",
         init_cfg=[dict(type="Pretrained", checkpoint="a.pth"), dict(type="Xavier", layer="Linear")],
         backbone=dict(type="A", init_cfg=dict(type="Pretrained", checkpoint="b.pth")),
+        neck=dict(type="C", init_cfg=dict(checkpoint="https://somewhere/pvt.pth")),
         heads=[dict(type="B", init_cfg=dict(type="Normal", std=0.01))],
     )
     drop_weights(model)
     assert model.pretrained is None and model.teacher_ckpt is None
-    assert model.backbone.init_cfg is None
+    assert model.backbone.init_cfg is None and model.neck.init_cfg is None
     assert model.init_cfg == [dict(type="Xavier", layer="Linear")]
     assert model.heads[0].init_cfg == dict(type="Normal", std=0.01)
 

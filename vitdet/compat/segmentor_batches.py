@@ -1,8 +1,11 @@
-"""Test batches of images of different sizes for segmentors.
+"""Batches of images of different sizes for segmentors.
 
 Breaks: mmseg (<= 1.2) asserts that all images of a test batch have one size, which those of real
 data sets have not. Here each size is predicted by itself, so that an image's result does not depend
 on its neighbours. Delete when mmseg does either that or padding.
+
+Its UperNet R18 and BiSeNetV2 OHEM configs leave open what training images are padded to, which it
+asserts, too: here the largest of the batch. Delete when the configs say.
 """
 
 import functools
@@ -35,6 +38,20 @@ def _size_by_size(original: Callable[..., list]) -> Callable[..., list]:
     return step
 
 
+def _pad_to_the_largest(module: ModuleType) -> None:
+    preprocessor = module.SegDataPreProcessor
+    original = preprocessor.__init__
+
+    @functools.wraps(original)
+    def init(self: Any, *arguments: Any, **keywords: Any) -> None:
+        original(self, *arguments, **keywords)
+        if self.size is None and self.size_divisor is None:
+            self.size_divisor = 1
+
+    preprocessor.__init__ = init
+
+
 def install() -> None:
-    """Register the patch of mmseg's `BaseSegmentor`."""
+    """Register the patches of mmseg's `BaseSegmentor` and `SegDataPreProcessor`."""
     when_imported("mmseg.models.segmentors.base", _patch)
+    when_imported("mmseg.models.data_preprocessor", _pad_to_the_largest)

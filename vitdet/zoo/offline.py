@@ -26,12 +26,17 @@ def drop_weights(node: Any) -> None:
             if isinstance(node.get(key), str):
                 node[key] = None
         init = node.get("init_cfg")
-        if isinstance(init, Mapping) and init.get("type") == "Pretrained":
+        if isinstance(init, Mapping) and _is_pretrained(init):
             node["init_cfg"] = None
         elif isinstance(init, Sequence):
-            node["init_cfg"] = [one for one in init if one.get("type") != "Pretrained"] or None
+            node["init_cfg"] = [one for one in init if not _is_pretrained(one)] or None
         for value in node.values():
             drop_weights(value)
     elif isinstance(node, Sequence) and not isinstance(node, str):
         for value in node:
             drop_weights(value)
+
+
+def _is_pretrained(init: Mapping[str, Any]) -> bool:
+    """Whether an `init_cfg` names a checkpoint; that of mmdet's PVT does so without a type."""
+    return init.get("type") == "Pretrained" or ("type" not in init and "checkpoint" in init)
