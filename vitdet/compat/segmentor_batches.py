@@ -39,19 +39,24 @@ def _size_by_size(original: Callable[..., list]) -> Callable[..., list]:
 
 
 def _pad_to_the_largest(module: ModuleType) -> None:
-    preprocessor = module.SegDataPreProcessor
-    original = preprocessor.__init__
+    original = module.stack_batch
 
     @functools.wraps(original)
-    def init(self: Any, *arguments: Any, **keywords: Any) -> None:
-        original(self, *arguments, **keywords)
-        if self.size is None and self.size_divisor is None:
-            self.size_divisor = 1
+    def stack_batch(
+        inputs: list,
+        data_samples: list | None = None,
+        size: tuple | None = None,
+        size_divisor: int | None = None,
+        **settings: Any,
+    ) -> tuple:
+        if size is None and size_divisor is None:
+            size_divisor = 1
+        return original(inputs, data_samples, size, size_divisor, **settings)
 
-    preprocessor.__init__ = init
+    module.stack_batch = stack_batch
 
 
 def install() -> None:
-    """Register the patches of mmseg's `BaseSegmentor` and `SegDataPreProcessor`."""
+    """Register the patches of mmseg's `BaseSegmentor` and of its preprocessor's batches."""
     when_imported("mmseg.models.segmentors.base", _patch)
     when_imported("mmseg.models.data_preprocessor", _pad_to_the_largest)
