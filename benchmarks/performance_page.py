@@ -223,6 +223,7 @@ SECTIONS = (
         "python benchmarks/run.py upernet deformable_attention mmcv_ops iou_metric",
         "0.95 of the best peer; 2 times mmcv's composition",
         ("upernet", "deformable_attention", "mmcv_ops", "iou_metric"),
+        note="Of mmcv's operators `batched_nms` has what mmcv's own Python does around the kernel.",
     ),
     Section(
         "Compiled blocks",

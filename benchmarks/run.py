@@ -78,9 +78,9 @@ def table(result: dict[str, Any]) -> str:
 
 
 def ratio(figures: list[float]) -> str:
-    """The best peer over ours, which stands first."""
+    """The best peer over ours, which stands first; what needs no memory has no ratio of it."""
     ours, *peers = figures
-    return f"{min(peers) / ours:.2f}" if peers else "-"
+    return f"{min(peers) / ours:.2f}" if peers and ours else "-"
 
 
 if __name__ == "__main__":
