@@ -133,9 +133,9 @@ def _differences(
     if not len(theirs.scores):
         return 0, 0.0, 0.0, 1.0
     shown = theirs.scores >= min(SHOWN_SCORE, theirs.scores[:_FEWEST][-1])
-    # The last ones are those that a little less of a score would have left out.
-    is_sure = shown & (theirs.scores > theirs.scores[-1] + tolerance.scores)
-    shown = is_sure if is_sure.any() else shown
+    if len(theirs.scores) == ours["scores"].shape[1]:  # no more are kept: who is last is a tie
+        is_sure = shown & (theirs.scores > theirs.scores[-1] + tolerance.scores)
+        shown = is_sure if is_sure.any() else shown
     boxes, scores, labels = theirs.boxes[shown], theirs.scores[shown], theirs.labels[shown]
     apart = np.abs(boxes[:, None] - ours["boxes"][0]).max(-1)  # (N, M)
     # Several may share a place, and even a score: then it is the one of the same class.

@@ -56,8 +56,8 @@ def end_workers(loop: Any) -> None:
     who keeps the loop, or the traceback of an error, does.
     """
     loader = getattr(loop, "dataloader", None)  # a loop that never ran is still a config
-    iterator = getattr(loader, "_iterator", None)
-    if iterator is not None and hasattr(iterator, "_shutdown_workers"):
+    iterator = getattr(loader, "_iterator", None)  # kept for persistent workers alone
+    if iterator is not None:
         iterator._shutdown_workers()
         loader._iterator = None
 
