@@ -28,6 +28,7 @@ from torchvision.ops import FrozenBatchNorm2d
 from vitdet.backbones import ResNet, SwinTransformer
 from vitdet.engine.config_file import read_config
 from vitdet.engine.config_model import set_in_channels, set_num_classes
+from vitdet.layers.winograd import use_winograd
 
 NUM_CLASSES, NUM_OBJECTS = 80, 7
 MMDETS_CONFIG = (
@@ -47,7 +48,7 @@ def our_model(name: str, backbone: dict[str, Any] | None = None) -> nn.Module:
     set_num_classes(config, NUM_CLASSES, override=False)
     set_in_channels(config)
     torch.manual_seed(0)
-    model = build(config.model)
+    model = use_winograd(build(config.model))  # as Runner and Predictor do
     MMLogger.get_current_instance().setLevel(logging.WARNING)  # it tells of every weight
     model.init_weights()
     return model

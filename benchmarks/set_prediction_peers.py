@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from vitdet.checkpoints import load_checkpoint
 from vitdet.compat.cpu_amp import has_bfloat16
 from vitdet.detectors.set_predictor import SetPredictor
+from vitdet.layers.winograd import use_winograd
 from vitdet.set_prediction.boxes import cxcywh_to_xyxy
 
 NUM_CLASSES, NUM_OBJECTS = 91, 7
@@ -49,7 +50,7 @@ def set_prediction_benchmark(
             return vitdet_model(arch).state_dict()
 
     def ours(case: Case, device: torch.device) -> Step:
-        model = vitdet_model(case.options["arch"])
+        model = use_winograd(vitdet_model(case.options["arch"]))  # as Runner and Predictor do
         load_checkpoint(model, weights(case.options["arch"]))
         return vitdet_step(model, case, device)
 

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from configs._base_.models.upernet import model as UPERNET
 from vitdet.backbones import SwinTransformer
 from vitdet.checkpoints import load_checkpoint
+from vitdet.layers.winograd import use_winograd
 
 NUM_CLASSES = 150
 CHANNELS = [96, 192, 384, 768]
@@ -56,7 +57,8 @@ def upernet(backbone: dict[str, Any], window: int, *, is_mmseg: bool = False) ->
 def vitdet_model(window: int) -> EncoderDecoder:
     """Ours, with the weights of a random transformers model where that is installed."""
     torch.manual_seed(0)
-    model = upernet(dict(type=SwinTransformer, arch="tiny"), window)
+    # As Runner and Predictor do.
+    model = use_winograd(upernet(dict(type=SwinTransformer, arch="tiny"), window))
     try:
         state = transformers_model().state_dict()
     except ImportError:

@@ -38,6 +38,7 @@ from vitdet.engine.stop_signals import StopSignals, leave_signals_to_main
 from vitdet.engine.train_loops import EpochLoop, StepLoop
 from vitdet.engine.unreadable_images import SkipUnreadableImages
 from vitdet.errors import UserError
+from vitdet.layers.winograd import use_winograd
 
 
 @RUNNERS.register_module(name="vitdet.Runner")
@@ -74,6 +75,9 @@ class Runner(MMEngineRunner):
             visualizer = visualizer.copy()
             visualizer["name"] = str(self._log_dir)
         return super().build_visualizer(visualizer)
+
+    def build_model(self, model: nn.Module | dict) -> nn.Module:
+        return use_winograd(super().build_model(model))
 
     def build_dataloader(self, dataloader: DataLoader | dict, **kwargs: Any) -> DataLoader:
         loader = MMEngineRunner.build_dataloader(dataloader, **kwargs)

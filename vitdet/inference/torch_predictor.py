@@ -23,6 +23,7 @@ from vitdet.device import resolve_device
 from vitdet.errors import UserError
 from vitdet.inference.prediction import Prediction
 from vitdet.inference.predictor import Predictor, too_narrow
+from vitdet.layers.winograd import use_winograd
 from vitdet.visualization.colours import Colour
 from vitdet.visualization.semantic import class_colours
 
@@ -51,7 +52,7 @@ class TorchPredictor(Predictor):
         self.class_names, self.colours = meta["classes"], class_colours(meta)
         self.thing_names = tuple(meta.get("thing_classes", ()))
         with DefaultScope.overwrite_default_scope(scope):
-            self.model = MODELS.build(model)
+            self.model = use_winograd(MODELS.build(model))
             self._reader, self.transforms = _split_pipeline(pipeline)
         load_checkpoint(self.model, content, source=checkpoint)
         self.model.to(self.device).eval()
