@@ -193,6 +193,14 @@ def test_what_is_no_checkpoint_gets_one_line(tmp_path, content):
         load_checkpoint_file(path)
 
 
+def test_endless_name_of_a_class_is_cut(tmp_path):
+    path = tmp_path / "hostile.pth"
+    path.write_bytes(pickle.PROTO + b"\x02c" + b"[" * 300_000 + b"\nx\n.")
+    with pytest.raises(UserError, match="refused") as raised:
+        load_checkpoint_file(path)
+    assert len(str(raised.value)) < 1000
+
+
 def test_missing_file_and_bare_tensor_get_one_line(tmp_path):
     with pytest.raises(UserError, match="no such checkpoint file"):
         _load_checkpoint(str(tmp_path / "absent.pth"), logger="silent")

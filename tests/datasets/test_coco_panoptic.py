@@ -148,6 +148,7 @@ FAULTS = {
     "1 of 3 PNGs of .* are not in .*: lost.png": lambda c: c["annotations"][0].update(
         file_name="lost.png"
     ),
+    r"a category with id 3 and name \['cat'\]": lambda c: c["categories"][0].update(name=["cat"]),
     "1 of 3 images of .* are not in .*: lost.jpg": lambda c: c["images"][0].update(
         file_name="lost.jpg"
     ),

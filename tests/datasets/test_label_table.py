@@ -24,6 +24,30 @@ def test_line_k_names_the_value_k(tmp_path: Path) -> None:
     assert found == numbered_table(found.classes)
 
 
+@pytest.mark.parametrize(
+    ("line", "name", "colour"),
+    [
+        ("sky 1 2 3", "sky", (1, 2, 3)),
+        ("sky, blue , 1,2, 3", "sky, blue", (1, 2, 3)),
+        ("0: sky 1 2 3", "sky", (1, 2, 3)),
+        ("1 2 3", "1 2 3", None),
+        ("lane 2 3", "lane 2 3", None),
+        ("a" + " ," * 50_000 + "b", "a" + " ," * 50_000 + "b", None),  # a pattern tries for hours
+    ],
+)
+def test_colour_behind_a_name(
+    tmp_path: Path, line: str, name: str, colour: tuple[int, int, int] | None
+) -> None:
+    found = table(tmp_path, f"{line}\nroad\n")
+    assert found.classes == (name, "road")
+    assert found.colours == ({} if colour is None else {colour: 0})
+
+
+def test_colour_without_a_name(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="line 2 names no class"):
+        table(tmp_path, "sky\n1: 10 20 30\n")
+
+
 def test_ignored_values_leave_no_gap_in_the_labels(tmp_path: Path) -> None:
     found = table(tmp_path, "ignore\nsky\nIgnore\ncar\n")
     assert found.classes == ("sky", "car")

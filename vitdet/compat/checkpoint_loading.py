@@ -21,6 +21,7 @@ from vitdet.compat.safetensors_format import read_safetensors
 from vitdet.compat.zip_bombs import refuse_bomb
 from vitdet.errors import UserError
 
+_LONGEST_MESSAGE = 1000  # characters
 _READERS = {".safetensors": read_safetensors, ".npz": read_npz}
 
 
@@ -71,10 +72,20 @@ def download_checkpoint(
     return copy if copy.is_file() else download_file(url, copy, progress=progress)
 
 
+class _ShortUnpicklingError(UnpicklingError):
+    """torch searches the message for patterns in a time that grows with the square of its length;
+    a damaged file can make it as long as itself."""
+
+    def __str__(self) -> str:
+        return super().__str__()[:_LONGEST_MESSAGE]
+
+
 def _unpickle(path: Path, map_location: Any) -> Any:
     import torch
+    from torch import _weights_only_unpickler
 
     refuse_bomb(path)
+    _weights_only_unpickler.UnpicklingError = _ShortUnpicklingError
     try:
         with torch.serialization.safe_globals(ALLOWED_GLOBALS):
             checkpoint = torch.load(path, map_location=map_location, weights_only=True)
@@ -88,7 +99,9 @@ def _unpickle(path: Path, map_location: Any) -> Any:
     except Exception as error:  # a damaged pickle can fail in any way
         if "deserialize object on" in str(error):  # the device that was asked for is not there
             raise
-        refused = isinstance(error, UnpicklingError) and re.search(r"GLOBAL (\S+)", str(error))
+        refused = isinstance(error, UnpicklingError) and re.search(
+            r"GLOBAL (\S{1,100})", str(error)
+        )
         if refused:
             raise UserError(
                 f"{path}: refused, because it holds pickled code ({refused[1]}) besides weights "

@@ -130,6 +130,22 @@ def read_categories(ann_file: str | Path) -> list[str]:
     return list(class_ids(read_coco(ann_file), source=ann_file))
 
 
+def check_categories(categories: Sequence[Mapping[str, Any]], source: str | Path) -> None:
+    """Raises UserError if two categories have the same name, or one has an id that is no whole
+    number or a name that is no text."""
+    for category in categories:
+        if type(category["id"]) is not int or not isinstance(category["name"], str):
+            raise UserError(
+                f"{source} has a category with id {shown(category['id'])} and name "
+                f"{shown(category['name'])}: ids are whole numbers, names texts"
+            )
+    twice = [name for name, count in Counter(c["name"] for c in categories).items() if count > 1]
+    if twice:
+        raise UserError(
+            f"{source} has several categories named {shown(twice[0])}: rename or merge them"
+        )
+
+
 def class_ids(
     content: Mapping[str, Any],
     *,
@@ -146,17 +162,7 @@ def class_ids(
     text. `source` names the file in the message.
     """
     categories = content["categories"]
-    for category in categories:
-        if type(category["id"]) is not int or not isinstance(category["name"], str):
-            raise UserError(
-                f"{source} has a category with id {shown(category['id'])} and name "
-                f"{shown(category['name'])}: ids are whole numbers, names texts"
-            )
-    twice = [name for name, count in Counter(c["name"] for c in categories).items() if count > 1]
-    if twice:
-        raise UserError(
-            f"{source} has several categories named {shown(twice[0])}: rename or merge them"
-        )
+    check_categories(categories, source)
     ids = {c["name"]: c["id"] for c in sorted(categories, key=lambda category: category["id"])}
     if classes is None:
         # Nothing has checked these values yet: they need not be hashable.

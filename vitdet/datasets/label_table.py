@@ -14,10 +14,8 @@ from vitdet.errors import UserError
 IGNORED = 255  # label of pixels that nobody labelled, and by default their value in files
 UNKNOWN = 254  # what the lookup gives for values that the table does not have
 CLASSES_FILE = "classes.txt"
-_LINE = re.compile(
-    r"(?:(?P<value>\d+)\s*:\s*)?(?P<name>.*?)"
-    r"(?:[\s,]+(?P<red>\d+)[\s,]+(?P<green>\d+)[\s,]+(?P<blue>\d+))?"
-)
+_VALUE = re.compile(r"(\d+)\s*:\s*")
+_WORD = re.compile(r"[^\s,]+")
 
 Colour = tuple[int, int, int]
 
@@ -77,6 +75,8 @@ def read_label_table(path: str | Path) -> LabelTable:
         lines = path.read_text("utf-8-sig").rstrip().split("\n")
     except UnicodeDecodeError as error:
         raise UserError(f"{path} is not a text in UTF-8: {error.reason}") from None
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}") from None
     names: dict[int, str] = {}
     colours: dict[Colour, int] = {}
     for number, line in enumerate(lines):
@@ -95,19 +95,23 @@ def read_label_table(path: str | Path) -> LabelTable:
 
 
 def _parse(line: str, number: int, path: Path) -> tuple[int, str, Colour | None]:
-    parts = _LINE.fullmatch(line)
-    assert parts is not None, line  # the name takes whatever there is
-    if not parts["name"]:
+    given = _VALUE.match(line)
+    name = line[given.end() :] if given else line
+    words = list(_WORD.finditer(name))
+    colour = None
+    # Without a value, a line of nothing but three numbers is a name.
+    if len(words) >= (3 if given else 4) and all(word[0].isdecimal() for word in words[-3:]):
+        colour = tuple(_whole(word[0]) for word in words[-3:])
+        name = name[: words[-4].end()] if len(words) > 3 else ""
+    if not name:
         raise UserError(
             f"{path}, line {number + 1} names no class: every line names the value of its number, "
             "counting from 0; write ignore for a value that is no class"
         )
-    value = _whole(parts["value"] or str(number))
-    has_colour = parts["red"] is not None
-    colour = tuple(map(_whole, parts.group("red", "green", "blue"))) if has_colour else None
+    value = _whole(given[1]) if given else number
     if max((value, *(colour or ()))) > 255:
         raise UserError(f"{path}, line {number + 1}: {line!r} has a number above 255")
-    return value, parts["name"], colour
+    return value, name, colour
 
 
 def _whole(digits: str) -> int:

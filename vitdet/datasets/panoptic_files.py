@@ -10,6 +10,7 @@ import numpy as np
 
 from vitdet.datasets.coco_files import (
     VAL_NAMES,
+    check_categories,
     class_ids,
     find_images,
     find_split,
@@ -134,6 +135,7 @@ def panoptic_classes(
 
     Raises UserError as `class_ids` does, and if `classes` has stuff before a thing.
     """
+    check_categories(content["categories"], source)
     is_thing = {c["name"]: bool(c["isthing"]) for c in content["categories"]}
     if classes is None:
         ordered = sorted(content["categories"], key=lambda c: (not c["isthing"], c["id"]))

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import torch.nn.functional as F
 from mmdet.models.roi_heads import HybridTaskCascadeRoIHead
-from mmdet.models.roi_heads.mask_heads import HTCMaskHead
+from mmdet.models.roi_heads.mask_heads import HTCMaskHead as MmdetHTCMaskHead
 from mmdet.models.roi_heads.roi_extractors import SingleRoIExtractor
 from torch import Tensor, nn
 
@@ -14,11 +14,14 @@ from vitdet.deploy.region_detector import (
     has_known_parts,
     probabilities,
 )
+from vitdet.detectors.fcn_mask_head import HTCMaskHead
 
 
 def is_htc(model: nn.Module) -> bool:
     """Whether `ExportedHTC` computes what this model does."""
-    if not has_known_parts(model, heads=[HybridTaskCascadeRoIHead], mask_head=HTCMaskHead):
+    if not has_known_parts(
+        model, heads=[HybridTaskCascadeRoIHead], mask_heads=[HTCMaskHead, MmdetHTCMaskHead]
+    ):
         return False
     head: HybridTaskCascadeRoIHead = model.roi_head
     is_fused = not head.with_semantic or set(head.semantic_fusion) == {"bbox", "mask"}

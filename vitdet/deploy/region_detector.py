@@ -9,7 +9,7 @@ from mmdet.models.detectors import TwoStageDetector
 from mmdet.models.roi_heads import CascadeRoIHead as MmdetCascadeRoIHead
 from mmdet.models.roi_heads import StandardRoIHead
 from mmdet.models.roi_heads.bbox_heads import ConvFCBBoxHead
-from mmdet.models.roi_heads.mask_heads import FCNMaskHead
+from mmdet.models.roi_heads.mask_heads import FCNMaskHead as MmdetFCNMaskHead
 from mmdet.models.roi_heads.roi_extractors import SingleRoIExtractor
 from torch import Tensor, nn
 from torchvision.ops import roi_align
@@ -17,6 +17,7 @@ from torchvision.ops import roi_align
 from vitdet.deploy.exported_model import ExportedModel, width_and_height
 from vitdet.deploy.suppression import best, suppress
 from vitdet.detectors import CascadeRoIHead, RoIHead
+from vitdet.detectors.fcn_mask_head import FCNMaskHead
 from vitdet.rcnn import box_deltas
 from vitdet.rcnn.roi_features import levels_of
 
@@ -26,6 +27,7 @@ _MOST_PAIRS = 2000
 
 # Those that derive from them compute something else.
 _HEADS = (StandardRoIHead, RoIHead, MmdetCascadeRoIHead, CascadeRoIHead)
+_MASK_HEADS = (MmdetFCNMaskHead, FCNMaskHead)
 
 
 class _Stage(NamedTuple):
@@ -39,13 +41,16 @@ class _Stage(NamedTuple):
 
 def is_rcnn(model: nn.Module) -> bool:
     """Whether `ExportedRCNN` computes what this model does."""
-    return has_known_parts(model, heads=_HEADS, mask_head=FCNMaskHead)
+    return has_known_parts(model, heads=_HEADS, mask_heads=_MASK_HEADS)
 
 
 def has_known_parts(
-    model: nn.Module, *, heads: Sequence[type[nn.Module]], mask_head: type[nn.Module]
+    model: nn.Module,
+    *,
+    heads: Sequence[type[nn.Module]],
+    mask_heads: Sequence[type[nn.Module]],
 ) -> bool:
-    """Whether a model is an R-CNN with one of these heads, and masks by one that works so."""
+    """Whether a model is an R-CNN with one of these heads, and of these for masks."""
     if not isinstance(model, TwoStageDetector):
         return False
     rpn, roi_head = model.rpn_head, model.roi_head
@@ -54,7 +59,7 @@ def has_known_parts(
         and box_deltas.is_known(rpn.bbox_coder)
         and type(roi_head) in heads
         and not roi_head.with_shared_head
-        and all(_is_known(stage, mask_head) for stage in _stages_of(roi_head))
+        and all(_is_known(stage, mask_heads) for stage in _stages_of(roi_head))
         and all(
             config["nms"].get("type", "nms") == "nms"
             for config in (model.test_cfg["rpn"], model.test_cfg["rcnn"])
@@ -73,7 +78,7 @@ def _stages_of(roi_head: nn.Module) -> list[_Stage]:
     return [_Stage(*stage) for stage in zip(*parts, strict=True)]
 
 
-def _is_known(stage: _Stage, mask_head: type[nn.Module]) -> bool:
+def _is_known(stage: _Stage, mask_heads: Sequence[type[nn.Module]]) -> bool:
     is_known = (
         isinstance(stage.head, ConvFCBBoxHead)
         and not stage.head.custom_activation
@@ -82,7 +87,7 @@ def _is_known(stage: _Stage, mask_head: type[nn.Module]) -> bool:
     )
     if stage.mask_head is None:
         return is_known
-    has_known_masks = type(stage.mask_head).forward is mask_head.forward
+    has_known_masks = type(stage.mask_head) in mask_heads
     return is_known and has_known_masks and type(stage.mask_extractor) is SingleRoIExtractor
 
 

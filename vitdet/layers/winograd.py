@@ -14,7 +14,6 @@ definition in float32, with those below 1.2 times.
 
 import math
 from collections.abc import Sequence
-
 from typing import NamedTuple
 
 import numpy as np
@@ -110,13 +109,13 @@ def _pays(x: Tensor, weight: Tensor) -> bool:
 
 class _WinogradConv2d(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:  # noqa: ANN001
+    def forward(ctx, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         ctx.save_for_backward(x, weight)
         return _convolve(x, weight, bias)
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, by_output: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN001
+    def backward(ctx, by_output: Tensor) -> tuple[Tensor | None, ...]:
         x, weight = ctx.saved_tensors
         by_x, by_weight, by_bias = ctx.needs_input_grad
         return (
@@ -143,9 +142,7 @@ def _blocks(shape: Sequence[int], size: int) -> list[_Block]:
     num_images = max(size // (rows * columns), 1)
     num_rows = -(-rows // max(round(rows * columns / size), 1))
     return [
-        _Block(
-            slice(image, min(image + num_images, batch)), slice(row, min(row + num_rows, rows))
-        )
+        _Block(slice(image, min(image + num_images, batch)), slice(row, min(row + num_rows, rows)))
         for image in range(0, batch, num_images)
         for row in range(0, rows, num_rows)
     ]
@@ -191,7 +188,9 @@ def _write(outputs: Tensor, target: Tensor, block: _Block) -> None:
     place = target[block.images, :, slice(*block.lines())].permute(0, 2, 3, 1)
     num_rows = block.rows.stop - block.rows.start
     tiles = outputs.view(_TILE, _TILE, len(place), num_rows, -1, outputs.shape[-1])
-    lines = tiles.permute(2, 3, 0, 4, 1, 5).reshape(len(place), _TILE * num_rows, -1, tiles.shape[-1])
+    lines = tiles.permute(2, 3, 0, 4, 1, 5).reshape(
+        len(place), _TILE * num_rows, -1, tiles.shape[-1]
+    )
     place.copy_(lines[:, : place.shape[1], : place.shape[2]])
 
 
