@@ -6,6 +6,7 @@ bin is the product of its line's and its column's, and pixels that several sampl
 are read once. The gradient is a product with the transposed sparse matrix of those weights.
 """
 
+import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -61,8 +62,7 @@ def gradient(by_output: Tensor, rois: Tensor, shape: torch.Size, geometry: Geome
     bags = list(_bags(shape, rois, geometry))
     if not bags:
         return by_output.new_zeros(shape)
-    by_output = _rows_of(by_output).view(len(rois), -1, channels)
-    order = torch.cat([members for members, _, _ in bags])
+    members = torch.cat([members for members, _, _ in bags])
     lengths = [torch.full((len(rows),), rows.shape[1]) for _, rows, _ in bags]
     bounds = F.pad(torch.cat(lengths).cumsum(0, dtype=torch.int32), (1, 0))
     rows, weights = (torch.cat([bag[i].flatten() for bag in bags]) for i in (1, 2))
@@ -70,7 +70,13 @@ def gradient(by_output: Tensor, rois: Tensor, shape: torch.Size, geometry: Geome
         (weights.numpy(), rows.numpy(), bounds.numpy()),
         shape=(batch * height * width, len(bounds) - 1),
     )
-    by_map = torch.from_numpy(matrix @ by_output[order].flatten(0, 1).numpy())
+    # In the order of the rois, as their gradients are: those are much the larger.
+    num_bins = math.prod(geometry.num_bins)
+    order = members.argsort()
+    matrix = matrix[:, (order[:, None] * num_bins + torch.arange(num_bins)).flatten().numpy()]
+    if len(members) < len(rois):
+        by_output = by_output[members[order]]
+    by_map = torch.from_numpy(matrix @ _rows_of(by_output).numpy())
     return by_map.view(batch, height, width, channels).permute(0, 3, 1, 2).contiguous()
 
 
