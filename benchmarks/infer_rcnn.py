@@ -13,7 +13,7 @@ from vitdet.evaluation.rle import encode_masks
 NUM_FOUND = 100
 # Random weights are sure of nothing, and boxes without a class are not kept: rows of the classifier
 # are enlarged until an image has 100 objects, and no score limits them.
-SURENESS = 100.0
+SURENESS = 6.0
 
 
 def inference(
