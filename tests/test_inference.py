@@ -18,6 +18,7 @@ from vitdet.evaluation.rle import decode_masks
 from vitdet.inference import Predictor
 from vitdet.inference.prediction import Prediction
 from vitdet.inference.torch_predictor import to_prediction
+from vitdet.layers import winograd
 from vitdet.prediction_files import predict_files
 
 
@@ -117,6 +118,16 @@ def test_batches_change_nothing_but_rounding(predictor, photos):
         assert_same(one, batched, atol=1e-3)
     sizes = [p.image_size for p in predictor(photos, batch_size=2)]
     assert sizes == [(80, 120), (130, 70)]
+
+
+def test_large_convolutions_take_fewer_multiplications(predictor, checkpoint, photos, monkeypatch):
+    monkeypatch.setattr(winograd, "_FEWEST_CHANNELS", 16)  # what is large in such a small model
+    monkeypatch.setattr(winograd, "_FEWEST_TILES", 1)
+    faster = Predictor(checkpoint, "cpu")
+    changed = [m for m in faster.model.modules() if isinstance(m, winograd.WinogradConv2d)]
+    assert len(changed) > len(predictor.model.neck.fpn_convs)
+    for one, other in zip(predictor(photos), faster(photos), strict=True):
+        assert_same(one, other, atol=1e-3)
 
 
 def test_images_are_turned_upright_like_those_of_training(predictor, tmp_path):

@@ -6,6 +6,7 @@ import torch.nn.functional as F
 from mmengine.model import KaimingInit
 from torch import Tensor, nn
 
+from vitdet.engine.runner import Runner
 from vitdet.layers.winograd import WinogradConv2d, use_winograd, winograd_conv2d
 
 SIZES = [(1, 40, 60), (3, 14, 14), (2, 9, 300), (120, 7, 5), (1, 2, 3)]
@@ -110,6 +111,11 @@ def test_weights_names_and_classes_of_others_stay() -> None:
     assert all(torch.equal(after[key], before[key]) for key in before)
     KaimingInit(layer="Conv2d", bias=7.0)(model)  # finds layers by the names of their classes
     assert (model[0].bias == 7).all()
+
+
+def test_runner_trains_with_it() -> None:
+    model = Runner.build_model(object.__new__(Runner), nn.Sequential(conv(padding=1)))
+    assert type(model[0]) is WinogradConv2d
 
 
 @pytest.fixture
