@@ -30,7 +30,7 @@ class MaskHead(nn.Module):
         if any(width % NORM_GROUPS for width in widths):
             raise UserError(
                 f"masks need embed_dims in multiples of {16 * NORM_GROUPS} and num_heads in "
-                f"multiples of {NORM_GROUPS}, not {dim} and {num_heads}"
+                f"multiples of {NORM_GROUPS}, not {dim} and {num_heads} (num_mask_heads may differ)"
             )
         self.num_heads = num_heads
         self.query = nn.Linear(dim, dim)
