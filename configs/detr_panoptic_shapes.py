@@ -24,6 +24,7 @@ model.merge(
         backbone=dict(out_indices=(0, 1, 2, 3)),
         with_masks=True,
         num_mask_heads=8,
+        mask_attention_gain=1000.0,
         panoptic_threshold=0.4,
     )
 )
@@ -42,7 +43,8 @@ val_evaluator = dict(type=CocoPanopticMetric)
 test_evaluator = val_evaluator
 
 load_from = "work_dirs/detr_shapes/last.pth"
-train_cfg.update(max_epochs=6, val_interval=2)
+train_cfg.update(max_epochs=3, val_interval=1)
 optim_wrapper["optimizer"].update(lr=5e-4)
+optim_wrapper["paramwise_cfg"] = dict(custom_keys={"mask_head": dict(lr_mult=4.0)})
 param_scheduler[0].update(end=50)
-param_scheduler[1].update(T_max=6)
+param_scheduler[1].update(T_max=3)
