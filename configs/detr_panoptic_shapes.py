@@ -18,7 +18,8 @@ from vitdet.evaluation import CocoPanopticMetric
 published = dict(num_classes=7, size=(128, 128))
 
 # The detector's classes are less sure of themselves than COCO's: what is scored below 0.85 there
-# would be left out here too often.
+# would be left out here too often. Without the gain, which is about 8 heads times 8x8 places, masks
+# of all queries are alike after hundreds of steps.
 model.merge(
     dict(
         backbone=dict(out_indices=(0, 1, 2, 3)),
