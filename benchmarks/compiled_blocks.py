@@ -1,7 +1,7 @@
 """Swin-T compiled block by block against itself: starting cold and from the cache, and then; and
 how many graphs images of sixteen sizes take.
 
-    python benchmarks/compiled_blocks.py [--device cuda] [--size 512 672]
+    python benchmarks/compiled_blocks.py [--device cuda] [--size 512 672] [--stages 4]
 
 Two processes follow each other; the first has an empty cache. Processor time on a CPU, else wall.
 Graphs are counted where the compiler would get them, in training; each after the first size's is a
@@ -32,10 +32,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--device", default="cpu", type=torch.device)
     parser.add_argument("--size", nargs=2, type=int, default=(512, 672))
+    parser.add_argument("--stages", type=int, default=4, help="that are timed, the first ones")
     parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.child:
-        print(json.dumps(measure(arguments.device, tuple(arguments.size))))
+        print(json.dumps(measure(arguments)))
         return
     with tempfile.TemporaryDirectory() as cache:
         cold, cached = (run_child(sys.argv[1:], cache) for _ in range(2))
@@ -43,6 +44,7 @@ def main() -> None:
     result = {
         "machine": harness.machine(arguments.device),
         "size": arguments.size,
+        "stages": arguments.stages,
         "first_steps_seconds": {"cold": cold["first_steps"], "cached": cached["first_steps"]},
         "step_seconds": {name: min(one[name] for one in (cold, cached)) for name in MODES},
     }
@@ -73,17 +75,24 @@ def run_child(arguments: list[str], cache: str) -> dict[str, float]:
     return json.loads(output.stdout.splitlines()[-1])
 
 
-def measure(device: torch.device, size: tuple[int, int]) -> dict[str, float]:
+def measure(arguments: argparse.Namespace) -> dict[str, float]:
     """Seconds of the first steps of the compiled model, and of steps of both, in turns."""
     torch.set_num_threads(1)
+    device = arguments.device
     models = []
     for is_compiled in (False, True):
         torch.manual_seed(0)
-        model = SwinTransformer("tiny", drop_path_rate=0.0).to(device)
+        model = SwinTransformer(
+            "tiny",
+            depths=(2, 2, 6, 2)[: arguments.stages],
+            num_heads=(3, 6, 12, 24)[: arguments.stages],
+            out_indices=tuple(range(arguments.stages)),
+            drop_path_rate=0.0,
+        ).to(device)
         if is_compiled:
             compile_blocks(model)
         models.append(model)
-    image = torch.rand(1, 3, *size, device=device)
+    image = torch.rand(1, 3, *arguments.size, device=device)
     names = iter(MODES)
     steps = {}
     for step in (infer, train):
