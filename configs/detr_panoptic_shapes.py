@@ -1,7 +1,7 @@
 """Panoptic DETR on generated shapes, on a CPU: six kinds of things, and the background as stuff.
 
 It goes on from the detector that `detr_shapes.py` trained: boxes and classes are there, the class
-of the background and the masks start fresh.
+of the background and the masks start fresh. PQ on the 100 held-out images: see README.
 
     python tools/train.py configs/detr_shapes.py
     python tools/train.py configs/detr_panoptic_shapes.py
