@@ -2,6 +2,7 @@
 how many graphs images of sixteen sizes take.
 
     python benchmarks/compiled_blocks.py [--device cuda] [--size 512 672] [--stages 4]
+    python benchmarks/compiled_blocks.py --graphs    # counts alone
 
 Two processes follow each other; the first has an empty cache. Processor time on a CPU, else wall.
 Graphs are counted where the compiler would get them, in training; each after the first size's is a
@@ -33,21 +34,16 @@ def main() -> None:
     parser.add_argument("--device", default="cpu", type=torch.device)
     parser.add_argument("--size", nargs=2, type=int, default=(512, 672))
     parser.add_argument("--stages", type=int, default=4, help="that are timed, the first ones")
+    parser.add_argument("--graphs", action="store_true", help="count graphs, time nothing")
     parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.child:
         print(json.dumps(measure(arguments)))
         return
-    with tempfile.TemporaryDirectory() as cache:
-        cold, cached = (run_child(sys.argv[1:], cache) for _ in range(2))
+    result = {"machine": harness.machine(arguments.device)}
+    if not arguments.graphs:
+        result |= time_starts(arguments)
     graphs = count_graphs(arguments.device)
-    result = {
-        "machine": harness.machine(arguments.device),
-        "size": arguments.size,
-        "stages": arguments.stages,
-        "first_steps_seconds": {"cold": cold["first_steps"], "cached": cached["first_steps"]},
-        "step_seconds": {name: min(one[name] for one in (cold, cached)) for name in MODES},
-    }
     result["graphs_of_16_sizes"] = {
         "of the first size": graphs[0],
         "of all": graphs[-1],
@@ -57,6 +53,17 @@ def main() -> None:
     print(json.dumps(result, indent=1))
     path = RESULTS / f"compiled_blocks_{arguments.device.type}.json"
     path.write_text(json.dumps(result, indent=1) + "\n")
+
+
+def time_starts(arguments: argparse.Namespace) -> dict[str, object]:
+    with tempfile.TemporaryDirectory() as cache:
+        cold, cached = (run_child(sys.argv[1:], cache) for _ in range(2))
+    return {
+        "size": arguments.size,
+        "stages": arguments.stages,
+        "first_steps_seconds": {"cold": cold["first_steps"], "cached": cached["first_steps"]},
+        "step_seconds": {name: min(one[name] for one in (cold, cached)) for name in MODES},
+    }
 
 
 _SHORT = (240, 400, 256, 384, 272, 368, 288, 352, 304, 336, 320, 248, 392, 264, 376, 280)
