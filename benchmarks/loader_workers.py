@@ -64,8 +64,9 @@ def quick_start() -> Config:
 
 
 def swin_tiny() -> Config:
+    labels = PHOTOS / "annotations" / "instances.json"
     config = load_config(
-        "swin_maskrcnn_coco", data=PHOTOS, options={"model.backbone.init_cfg": None}
+        "swin_maskrcnn_coco", data=labels, options={"model.backbone.init_cfg": None}
     )
     for step in config["train_dataloader"]["dataset"]["pipeline"]:
         if "scale" in step:
