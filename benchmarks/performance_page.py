@@ -230,9 +230,12 @@ SECTIONS = (
     Section(
         "Compiled blocks",
         "python benchmarks/compiled_blocks.py",
-        "cold and cached start, measured",
+        "cold and cached start, measured; no storm of recompilations",
         ("compiled_blocks",),
         flat,
+        note="Graphs of Swin-T in training, at sizes of multi-scale training (`--graphs`): 19 as "
+        "long as maps that windows divide had graphs of their own. Starts and steps have not been "
+        "timed yet.",
     ),
 )
 

@@ -208,6 +208,13 @@ VARIANTS = {
         embed_dims=128,
         num_heads=8,
     ),
+    "masks of more heads": dict(
+        backbone=dict(type=ResNet, arch="resnet18", base_channels=8),
+        with_masks=True,
+        embed_dims=128,
+        num_heads=4,
+        num_mask_heads=8,
+    ),
 }
 
 
@@ -215,7 +222,7 @@ VARIANTS = {
 def test_every_parameter_learns(variant: str) -> None:
     model = tiny(**copy.deepcopy(VARIANTS[variant])).train()
     batch, samples = batch_of([torch.randn(3, 64, 50), torch.randn(3, 40, 70)])
-    has_masks = variant == "masks"
+    has_masks = variant.startswith("masks")
     loss_of(model, batch, with_objects(samples, (2, 1), masks=has_masks)).backward()
     unused = [
         n for n, p in model.named_parameters() if p.grad is None or not p.grad.isfinite().all()

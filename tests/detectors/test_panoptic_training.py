@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from mmengine.registry import DATASETS, DefaultScope
+from mmengine.optim import build_optim_wrapper
+from mmengine.registry import DATASETS, MODELS, DefaultScope
 
 from tests.panoptic_samples import panoptic_folder
 from vitdet import Predictor, engine
@@ -99,6 +100,18 @@ def test_predict_writes_a_panoptic_data_set(run: Path, data: Path, tmp_path: Pat
         dataset = DATASETS.build(config.val_dataloader.dataset)
     assert len(dataset) == 2 and split.images.name == "images"
     assert (out / "00001.png").is_file()
+
+
+def test_the_recipe_on_shapes_learns_masks_faster_than_the_detector(data: Path) -> None:
+    config = load_config("detr_panoptic_shapes", data=data)
+    with torch.device("meta"), DefaultScope.overwrite_default_scope("mmdet"):
+        model = MODELS.build(config.model)
+    optimizer = build_optim_wrapper(model, config.optim_wrapper).optimizer
+    rates = {id(p): group["lr"] for group in optimizer.param_groups for p in group["params"]}
+    masks = {rates[id(p)] for p in model.mask_head.parameters()}
+    others = {rates[id(p)] for n, p in model.named_parameters() if "mask_head" not in n}
+    assert (masks, others) == ({2e-3}, {5e-4})
+    assert model.num_thing_classes == 6 and model.num_classes == 7
 
 
 def start(run: Path, data: Path, folder: Path, **options: object) -> Path:

@@ -53,7 +53,6 @@ def tiny_swin() -> SwinTransformer:
     )
 
 
-@pytest.mark.slow
 def test_sizes_of_images_settle_and_outputs_agree() -> None:
     plain, compiled, backend = tiny_swin(), tiny_swin(), CountingBackend()
     assert compile_blocks(compiled, {"backend": backend}) == 2
@@ -63,9 +62,8 @@ def test_sizes_of_images_settle_and_outputs_agree() -> None:
         image = torch.rand(1, 3, *size)
         torch.testing.assert_close(compiled(image)[0], plain(image)[0])
         counts.append(backend.graphs)
-    # With and without a shift, of one size and of any; two more where sizes divide into windows.
-    assert counts[0] == 2 and counts[-1] <= 8
-    assert counts[-1] == counts[7], counts
+    # With and without a shift, of one size and of any, whether windows divide it or not.
+    assert counts == [2] + 15 * [4]
 
 
 def test_blocks_alike_share_a_graph() -> None:

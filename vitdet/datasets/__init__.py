@@ -18,6 +18,7 @@ _HOMES = {
     "SemanticFolder": "semantic_folder",
     "ShapeImages": "shape_images",
     "ShapesDataset": "shapes_dataset",
+    "ShapesPanoptic": "shapes_panoptic",
     "ShapesSemantic": "shapes_semantic",
     "ToPIL": "image_transforms",
     "TorchvisionImages": "torchvision_images",

@@ -30,7 +30,7 @@ from vitdet.datasets.shape_scene import Placed, lay_out, paint
 
 CLASSES = tuple(kind.name for kind in KINDS)
 
-_VERSION = 2  # to be raised when the same arguments give other data
+SHAPES_VERSION = 2  # to be raised when the same arguments give other data
 
 
 def ensure_shapes(
@@ -48,7 +48,7 @@ def ensure_shapes(
     """
     sizes = dict(num_train=num_train, num_val=num_val, image_size=image_size, seed=seed)
     return ensure_generated(
-        root, dict(version=_VERSION, **sizes), lambda folder: generate_shapes(folder, **sizes)
+        root, dict(version=SHAPES_VERSION, **sizes), lambda folder: generate_shapes(folder, **sizes)
     )
 
 

@@ -72,6 +72,9 @@ class DETR(SetPredictor):
         pre_norm: normalize before each part of a layer instead of after it.
         positions: "sine" or "learned".
         with_masks: whether to predict masks, from four maps of the backbone.
+        num_mask_heads: attention maps that a mask is made of, a multiple of 8; by default
+            `num_heads`, as published.
+        mask_attention_gain: see `MaskHead`.
         num_thing_classes: where given, masks also become a panoptic map; the first classes are
             things, the others stuff.
         panoptic_threshold: objects scored lower get no pixel of that map.
@@ -99,6 +102,8 @@ class DETR(SetPredictor):
         pre_norm: bool = False,
         positions: str = "sine",
         with_masks: bool = False,
+        num_mask_heads: int | None = None,
+        mask_attention_gain: float = 1.0,
         num_thing_classes: int | None = None,
         panoptic_threshold: float = 0.85,
         has_frozen_detector: bool = False,
@@ -147,7 +152,12 @@ class DETR(SetPredictor):
         self.bbox_embed = PredictionHead(embed_dims, 4)
         self.mask_head = None
         if with_masks:
-            self.mask_head = MaskHead(embed_dims, num_heads, self.backbone.out_channels)
+            self.mask_head = MaskHead(
+                embed_dims,
+                num_mask_heads or num_heads,
+                self.backbone.out_channels,
+                attention_gain=mask_attention_gain,
+            )
         if has_frozen_detector:
             self.requires_grad_(False)
             self.mask_head.requires_grad_(True)

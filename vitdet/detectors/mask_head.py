@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -17,9 +18,20 @@ class MaskHead(nn.Module):
         dim: C of queries and memory.
         num_heads: attention maps per query.
         in_channels: of the backbone's maps, finest first; the last one is what was encoded.
+        attention_gain: factor of the first weights of what the attention maps go through. These
+            add up to 1 over all heads and places, and so are drowned by the features beside them:
+            with 1, as published, masks of different queries stay alike for long. About heads times
+            places lets them differ from the start. Loaded weights know nothing of it.
     """
 
-    def __init__(self, dim: int, num_heads: int, in_channels: Sequence[int]) -> None:
+    def __init__(
+        self,
+        dim: int,
+        num_heads: int,
+        in_channels: Sequence[int],
+        *,
+        attention_gain: float = 1.0,
+    ) -> None:
         super().__init__()
         finer = list(reversed(in_channels[:-1]))
         if len(finer) != 3:
@@ -30,7 +42,7 @@ class MaskHead(nn.Module):
         if any(width % NORM_GROUPS for width in widths):
             raise UserError(
                 f"masks need embed_dims in multiples of {16 * NORM_GROUPS} and num_heads in "
-                f"multiples of {NORM_GROUPS}, not {dim} and {num_heads}"
+                f"multiples of {NORM_GROUPS}, not {dim} and {num_heads} (num_mask_heads may differ)"
             )
         self.num_heads = num_heads
         self.query = nn.Linear(dim, dim)
@@ -50,6 +62,8 @@ class MaskHead(nn.Module):
             if isinstance(layer, nn.Conv2d):
                 nn.init.kaiming_uniform_(layer.weight, a=1)
                 nn.init.zeros_(layer.bias)
+        with torch.no_grad():
+            self.convs[0].weight[:, dim:] *= attention_gain
         for layer in (self.query, self.key):
             nn.init.xavier_uniform_(layer.weight)
             nn.init.zeros_(layer.bias)

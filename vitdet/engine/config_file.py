@@ -1,12 +1,15 @@
 """Find a config file and read it, turning each way to fail into one clear line."""
 
 import difflib
+import logging
 import traceback
 from pathlib import Path
 
 from mmengine.config import Config
+from mmengine.logging import print_log
 
 import vitdet
+from vitdet.engine.config_copies import changes_without_effect
 from vitdet.errors import UserError
 from vitdet.zoo.configs import find_zoo_config
 
@@ -46,12 +49,14 @@ def find_config(name: str | Path) -> Path:
 def read_config(name: str | Path) -> Config:
     """Read a config of either style (pure Python, or mmdet's and mmseg's text style).
 
+    Warns of changes that reach nothing, see `config_copies`.
+
     Raises:
         UserError: not found, not valid Python, or the two styles are mixed by inheritance.
     """
     path = find_config(name)
     try:
-        return Config.fromfile(path)
+        config = Config.fromfile(path)
     except SyntaxError as error:
         raise UserError(f"config {path}, line {error.lineno}: {error.msg}") from error
     except Exception as error:  # whatever a config's own lines may raise
@@ -61,6 +66,9 @@ def read_config(name: str | Path) -> Config:
                 "pure-Python ones only, a text-style config (_base_ = [...]) text-style ones only"
             ) from error
         raise UserError(_where(error, path) + " ".join(str(error).split())) from error
+    for line in changes_without_effect(path, config, find_base=find_config):
+        print_log(line, logger="current", level=logging.WARNING)
+    return config
 
 
 def _where(error: Exception, path: Path) -> str:

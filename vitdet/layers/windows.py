@@ -24,6 +24,11 @@ def pad_and_shift(x: Tensor, window_size: int, shift: int) -> Tensor:
         (B, H', W', C) with H' and W' multiples of the window.
     """
     height, width = x.shape[1:3]
+    if shift == 0 and torch.compiler.is_dynamo_compiling():
+        # One graph for maps that windows divide and those that they do not.
+        for dim in (1, 2):
+            x = torch.cat([x, _zeros(x, dim, -x.shape[dim] % window_size)], dim)
+        return x
     if shift == 0:
         pad_bottom, pad_right = -height % window_size, -width % window_size
         return F.pad(x, (0, 0, 0, pad_right, 0, pad_bottom)) if pad_bottom or pad_right else x
@@ -47,6 +52,10 @@ def unshift_and_crop(x: Tensor, size: Sequence[int], window_size: int, shift: in
     Returns:
         (B, H, W, C).
     """
+    if shift == 0 and torch.compiler.is_dynamo_compiling():
+        for dim in (1, 2):
+            x, _ = x.split([size[dim - 1], -size[dim - 1] % window_size], dim)
+        return x.clone(memory_format=torch.contiguous_format)
     if shift == 0:
         return x[:, : size[0], : size[1]].contiguous()  # linear layers are slower on views
     for dim in (1, 2):
