@@ -236,7 +236,8 @@ class TestForTorch:
 
         def spoil(program, *args, **kwargs) -> None:
             (bias,) = (key for key, value in program.state_dict.items() if value.shape == (4,))
-            program.state_dict[bias] = program.state_dict[bias] + 0.1  # of the boxes
+            moved = program.state_dict[bias].detach() + 0.1  # of the boxes
+            program.state_dict[bias] = torch.nn.Parameter(moved)
             save(program, *args, **kwargs)
 
         monkeypatch.setattr(torch.export, "save", spoil)
