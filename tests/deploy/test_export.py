@@ -271,6 +271,8 @@ class TestMistakes:
         path = tmp_path / "model.onnx"
         with pytest.raises(UserError, match="no such file"):
             Predictor(path)
+        with pytest.raises(UserError, match=r"model.pt2 is for programs .* or an \.onnx file"):
+            Predictor(path.with_suffix(".pt2"))
         path.write_bytes(b"no model")
         with pytest.raises(UserError, match="onnxruntime cannot load it"):
             Predictor(path)
