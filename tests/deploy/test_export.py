@@ -1,6 +1,7 @@
 """Exported models say what torch says, for any number of images, and need no torch."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -201,16 +202,48 @@ class TestHalfPrecision:
         torch.testing.assert_close(found.float(), exact, atol=2e-3, rtol=0)
 
 
-@pytest.mark.parametrize("half", [False, pytest.param(True, marks=pytest.mark.slow)])
-def test_for_torch(half, tmp_path) -> None:
-    checkpoint = save_checkpoint("tiny_yolos", tmp_path)
-    file = export(checkpoint, file_format="torch_export", size=(64, 96), half=half)
-    extra = {f"{KEY}.json": ""}
-    module = torch.export.load(file, extra_files=extra).module()
-    assert ModelCard.from_json(extra[f"{KEY}.json"], source="file").size == (64, 96)
-    boxes, scores, labels = module(torch.zeros(3, 64, 96, 3, dtype=torch.uint8))
-    assert len(boxes) == 3 and boxes.shape[2] == 4 and scores.shape == labels.shape
-    assert boxes.dtype == scores.dtype == torch.float32
+class TestForTorch:
+    @pytest.mark.parametrize(
+        ("name", "half"),
+        [
+            ("tiny_yolos", False),
+            pytest.param("tiny_yolos", True, marks=pytest.mark.slow),
+            pytest.param("swin_maskrcnn_coco", False, marks=pytest.mark.slow),
+            pytest.param("tiny_semantic_fpn", False, marks=pytest.mark.slow),
+        ],
+    )
+    def test_it_is_compared_and_takes_any_number(self, name, half, tmp_path, capfd) -> None:
+        checkpoint = save_checkpoint(name, tmp_path)
+        file = export(checkpoint, file_format="torch_export", size=(64, 96), half=half)
+        assert re.search(r"(objects|pixels) in 2 images as torch has them", capfd.readouterr().out)
+        extra = {f"{KEY}.json": ""}
+        module = torch.export.load(file, extra_files=extra).module()
+        card = ModelCard.from_json(extra[f"{KEY}.json"], source="file")
+        assert card.size == (64, 96)
+        results = module(torch.zeros(3, 64, 96, 3, dtype=torch.uint8))
+        if card.task == "segmentation":
+            assert results.shape == (3, 64, 96)
+            return
+        boxes, scores, labels = results[:3]
+        assert len(boxes) == 3 and boxes.shape[2] == 4 and scores.shape == labels.shape
+        assert boxes.dtype == scores.dtype == torch.float32
+
+    def test_a_wrong_file_takes_no_place(self, tmp_path, monkeypatch) -> None:
+        checkpoint, out = save_checkpoint("tiny_yolos", tmp_path), tmp_path / "run" / "model.pt2"
+        out.parent.mkdir()
+        out.write_bytes(b"an earlier one")
+        save = torch.export.save
+
+        def spoil(program, *args, **kwargs) -> None:
+            (bias,) = (key for key, value in program.state_dict.items() if value.shape == (4,))
+            moved = program.state_dict[bias].detach() + 0.1  # of the boxes
+            program.state_dict[bias] = torch.nn.Parameter(moved)
+            save(program, *args, **kwargs)
+
+        monkeypatch.setattr(torch.export, "save", spoil)
+        with pytest.raises(UserError, match=r"the exported file differs from torch: .* px"):
+            export(checkpoint, out, file_format="torch_export", size=(64, 96))
+        assert [one.read_bytes() for one in out.parent.iterdir()] == [b"an earlier one"]
 
 
 class TestMistakes:
@@ -238,6 +271,8 @@ class TestMistakes:
         path = tmp_path / "model.onnx"
         with pytest.raises(UserError, match="no such file"):
             Predictor(path)
+        with pytest.raises(UserError, match=r"model.pt2 is for programs .* or an \.onnx file"):
+            Predictor(path.with_suffix(".pt2"))
         path.write_bytes(b"no model")
         with pytest.raises(UserError, match="onnxruntime cannot load it"):
             Predictor(path)

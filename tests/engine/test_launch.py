@@ -16,6 +16,7 @@ from tests.engine.conftest import TINY
 from vitdet import Predictor, engine
 from vitdet.checkpoints.files import read_checkpoint
 from vitdet.engine import load_config, train
+from vitdet.engine.metrics_file import read_metrics
 from vitdet.engine.progress import ProgressHook
 from vitdet.engine.runner import Runner
 
@@ -131,6 +132,7 @@ def test_interrupt_saves_and_says_how_to_go_on(
     with pytest.raises(KeyboardInterrupt):
         train(load_config(TINY, data=data), tmp_path, device="cpu")
     assert read_checkpoint(tmp_path / "last.pth")["meta"]["iter"] == 2  # it was seen after the next
+    assert [one["step"] for one in read_metrics(tmp_path / "metrics.jsonl")] == [1, 2]
     advice = f"train.py {tmp_path / TINY.name} --work-dir {tmp_path} --resume"
     assert advice in next(tmp_path.glob("*/*.log")).read_text()
     monkeypatch.undo()

@@ -1,16 +1,20 @@
 """Processes that Slurm or MPI start, and those that torchrun starts again."""
 
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from tests.engine.conftest import TINY
 from tests.processes import free_port
+from vitdet.checkpoints.files import read_checkpoint
 from vitdet.engine import load_config, train
 from vitdet.engine.launchers import follow_launcher
+from vitdet.engine.metrics_file import read_metrics
 from vitdet.errors import UserError
 
 OURS = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
@@ -140,6 +144,30 @@ def test_two_agents_restart_and_the_run_goes_on(data: Path, tmp_path: Path) -> N
     assert codes == [0, 0], said
     assert "last.pth (vitdet layout) into MaskRCNN" in said[0]
     assert (folder / "report.html").is_file()
+
+
+@pytest.mark.slow  # two processes import everything
+def test_a_signal_to_the_script_ends_all_of_them_saved(data: Path, tmp_path: Path) -> None:
+    script, folder = TINY.parents[2] / "tools" / "dist_train.sh", tmp_path / "run"
+    options = ["train_cfg.max_epochs=100000", "train_cfg.val_interval=100000"]
+    command = [str(script), str(TINY), "2", "--data", str(data), "--work-dir", str(folder)]
+    command += ["--device", "cpu", "--cfg-options", *options]
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    environment = {**os.environ, "PATH": path, "RESTARTS": "1"}
+    with (tmp_path / "said").open("w") as said:
+        launcher = subprocess.Popen(command, env=environment, stdout=said, stderr=said)
+    try:
+        end = time.monotonic() + 240
+        while len(read_metrics(folder / "metrics.jsonl")) < 3:
+            assert launcher.poll() is None and time.monotonic() < end
+            time.sleep(0.1)
+        launcher.send_signal(signal.SIGUSR1)
+        assert launcher.wait(timeout=60) == 1  # torchrun's own
+    finally:
+        launcher.terminate()
+    done = read_metrics(folder / "metrics.jsonl")
+    assert read_checkpoint(folder / "last.pth")["meta"]["iter"] == done[-1]["step"]
+    assert (tmp_path / "said").read_text().count("training ") == 1  # nothing was restarted
 
 
 def test_processes_that_do_not_meet_say_where(

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
@@ -15,6 +16,7 @@ from tests.engine.test_two_processes import classifier, detr, losses_of_processe
 from tests.processes import in_processes
 from vitdet import Predictor
 from vitdet.checkpoints.files import read_checkpoint
+from vitdet.compat import cpu_amp
 from vitdet.engine import load_config, train
 from vitdet.engine.sharding import use_sharding
 from vitdet.errors import StoppedError, UserError
@@ -37,7 +39,12 @@ def _train(recipe: Callable[[Path], Config], root: Path, folder: Path, options: 
     stop = options.get("stop_after")
     stops = [dict(type="At", step=stop, what="SIGTERM")] if stop else []
     config.custom_hooks = [dict(type="RecordLosses"), *stops]
-    flags = {key: options[key] for key in ("fsdp", "resume", "accumulate") if key in options}
+    if options.get("compile"):
+        config.compile = dict(backend="aot_eager")  # traces as ever, and writes no code
+    if options.get("amp"):
+        cpu_amp.has_bfloat16 = lambda: True  # emulated, which does for a small model
+    names = ("fsdp", "resume", "accumulate", "amp", "compile")
+    flags = {key: options[key] for key in names if key in options}
     try:
         train(config, folder, seed=0, device="cpu", launcher="pytorch", **flags)
     except StoppedError:
@@ -81,11 +88,34 @@ def test_it_learns_what_whole_models_do(recipe: Callable[[Path], Config], tmp_pa
 
 @needs_fork
 @pytest.mark.slow
-def test_resumed_it_is_the_same_run(tmp_path: Path) -> None:
-    classifier(tmp_path)
-    expected = run(classifier, tmp_path, tmp_path / "whole", fsdp=True)
-    run(classifier, tmp_path, tmp_path / "cut", fsdp=True, stop_after=3)
-    found = run(classifier, tmp_path, tmp_path / "cut", fsdp=True, resume=True)
+@pytest.mark.parametrize("flag", ["amp", "compile"])
+def test_it_learns_what_whole_models_do_with(flag: str, tmp_path: Path) -> None:
+    yolos(tmp_path)
+    shared = run(yolos, tmp_path, tmp_path / "shared", fsdp=True, **{flag: True})
+    whole = run(yolos, tmp_path, tmp_path / "whole", **{flag: True})
+    plain = run(yolos, tmp_path, tmp_path / "plain")
+    losses = [losses_of_processes(tmp_path / name, 2) for name in ("shared", "whole", "plain")]
+    rounding = 1e-2 if flag == "amp" else 1e-4
+    np.testing.assert_allclose(losses[0], losses[1], rtol=rounding)
+    if flag == "amp":
+        assert (abs(losses[0] / losses[2] - 1) > 1e-5).any()  # it was in bfloat16
+    for name, value in whole["state_dict"].items():
+        assert shared["state_dict"][name].dtype == plain["state_dict"][name].dtype
+        torch.testing.assert_close(shared["state_dict"][name], value, rtol=rounding, atol=1e-3)
+
+
+@needs_fork
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("recipe", "flags"), [(classifier, {}), (yolos, {"amp": True, "compile": True})]
+)
+def test_resumed_it_is_the_same_run(
+    recipe: Callable[[Path], Config], flags: dict[str, bool], tmp_path: Path
+) -> None:
+    recipe(tmp_path)
+    expected = run(recipe, tmp_path, tmp_path / "whole", fsdp=True, **flags)
+    run(recipe, tmp_path, tmp_path / "cut", fsdp=True, stop_after=3, **flags)
+    found = run(recipe, tmp_path, tmp_path / "cut", fsdp=True, resume=True, **flags)
     assert (tmp_path / "cut" / "losses.txt").read_text().count("\n") == 8
     for name in ("state_dict", "optimizer"):
         torch.testing.assert_close(found[name], expected[name], rtol=0, atol=0)

@@ -7,15 +7,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import torch
 
 from vitdet.datasets.image_sources import images_of
 from vitdet.deploy.exportable import exportable
 from vitdet.deploy.exported_model import ExportedModel
-from vitdet.deploy.parity import FULL, HALF, compare
+from vitdet.deploy.parity import FULL, HALF, Parity, Tolerance, compare
+from vitdet.deploy.program_predictor import ProgramPredictor
 from vitdet.errors import UserError
 from vitdet.inference import Predictor
+from vitdet.inference.exported_predictor import ExportedPredictor
 from vitdet.inference.model_card import KEY, ModelCard
+from vitdet.inference.onnx_predictor import OnnxPredictor
 from vitdet.inference.torch_predictor import TorchPredictor
 
 Format = Literal["onnx", "torch_export"]
@@ -53,6 +57,7 @@ def export(
             with torch.
     """
     _require(file_format)
+    sources = [one.image for one in images_of(list(images))] if images else []
     predictor = Predictor(checkpoint, "cpu", trusted_modules=trusted_modules)
     if not isinstance(predictor, TorchPredictor):
         raise UserError(f"{checkpoint} is an exported file already")
@@ -78,19 +83,21 @@ def export(
     suffix = ".onnx" if file_format == "onnx" else ".pt2"
     target = Path(out) if out is not None else Path(checkpoint).with_suffix(suffix)
     program = _trace(module, size, dynamic=dynamic)
-    _write(program, module, target, card=card, file_format=file_format)
-    if file_format == "onnx":
-        sources = [one.image for one in images_of(list(images))] if images else []
-        try:
-            exported, tolerance = Predictor(target, "cpu"), HALF if half else FULL
-            report = compare(exported, predictor, sources, tolerance=tolerance)
-        except Exception as error:  # ours, or onnxruntime's, which have no common class
-            target.unlink()  # a wrong file is worse than none
-            if isinstance(error, UserError):
-                raise
-            reason = str(error).strip().splitlines()[0][:200]
-            raise UserError(f"onnxruntime cannot run the exported file ({reason})") from error
-        sys.stdout.write(f"{target}: {report}\n")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=target.parent) as folder:
+            written = Path(folder, target.name)
+            if file_format == "onnx":
+                _write_onnx(program, written, card, module.output_names)
+            else:
+                torch.export.save(program, written, extra_files={f"{KEY}.json": card.to_json()})
+            runtime = OnnxPredictor if file_format == "onnx" else ProgramPredictor
+            tolerance = HALF if half else FULL
+            report = _check(runtime, written, predictor, sources=sources, tolerance=tolerance)
+            written.replace(target)  # a wrong file would be worse than none, or than one before
+    except OSError as error:
+        raise UserError(f"{target}: cannot be written ({error.strerror or error})") from error
+    sys.stdout.write(f"{target}: {report}\n")
     return target
 
 
@@ -109,33 +116,36 @@ def _trace(module: ExportedModel, size: tuple[int, int], *, dynamic: bool) -> An
         with torch.no_grad():
             return torch.export.export(module, (images,), dynamic_shapes={"images": symbols})
     except Exception as error:  # the tracer's own, and whatever a model's code raises under it
-        reason = str(error).strip().splitlines()[0][:200]
         hint = "no file for any size, leave --dynamic out" if dynamic else "cannot be exported"
         name = type(module.model).__name__
         raise UserError(
-            f"{name} with {'any' if dynamic else 'this'} size: {hint} ({reason})"
+            f"{name} with {'any' if dynamic else 'this'} size: {hint} ({_reason(error)})"
         ) from error
 
 
-def _write(
-    program: Any, module: ExportedModel, target: Path, *, card: ModelCard, file_format: Format
-) -> None:
+def _write_onnx(program: Any, file: Path, card: ModelCard, outputs: Sequence[str]) -> None:
+    onnx = torch.onnx.export(
+        program, dynamo=True, verbose=False, external_data=False,
+        input_names=["images"], output_names=list(outputs),
+    )  # fmt: skip
+    onnx.model.metadata_props[KEY] = card.to_json()
+    onnx.save(file)
+
+
+def _check(
+    runtime: type[ExportedPredictor],
+    file: Path,
+    reference: TorchPredictor,
+    *,
+    sources: Sequence[Path | np.ndarray],
+    tolerance: Tolerance,
+) -> Parity:
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=target.parent) as folder:
-            written = Path(folder, target.name)
-            if file_format == "torch_export":
-                torch.export.save(program, written, extra_files={f"{KEY}.json": card.to_json()})
-            else:
-                onnx = torch.onnx.export(
-                    program, dynamo=True, verbose=False, external_data=False,
-                    input_names=["images"], output_names=list(module.output_names),
-                )  # fmt: skip
-                onnx.model.metadata_props[KEY] = card.to_json()
-                onnx.save(written)
-            written.replace(target)
-    except OSError as error:
-        raise UserError(f"{target}: cannot be written ({error.strerror or error})") from error
+        return compare(runtime(file, "cpu"), reference, sources, tolerance=tolerance)
+    except UserError:
+        raise
+    except Exception as error:  # the runtime's, which have no common class
+        raise UserError(f"the exported file cannot be run ({_reason(error)})") from error
 
 
 def _require(file_format: Format) -> None:
@@ -148,3 +158,7 @@ def _require(file_format: Format) -> None:
             raise UserError(
                 f"--format onnx needs the package {package}: pip install 'vitdet[export]'"
             ) from None
+
+
+def _reason(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]

@@ -15,7 +15,7 @@ from vitdet.datasets.images import read_image
 from vitdet.datasets.shape_scene import lay_out, paint
 from vitdet.errors import UserError
 from vitdet.evaluation.mask_pasting import paste_masks
-from vitdet.inference.onnx_predictor import OnnxPredictor
+from vitdet.inference.exported_predictor import ExportedPredictor
 from vitdet.inference.prediction import Prediction
 from vitdet.inference.torch_predictor import TorchPredictor, to_prediction
 from vitdet.segmentors import EncoderDecoder
@@ -85,7 +85,7 @@ class Parity:
 
 
 def compare(
-    exported: OnnxPredictor,
+    exported: ExportedPredictor,
     reference: TorchPredictor,
     images: Sequence[Path | np.ndarray] = (),
     *,
@@ -118,7 +118,7 @@ def painted() -> list[np.ndarray]:
 
 
 def _differences(
-    exported: OnnxPredictor,
+    exported: ExportedPredictor,
     reference: TorchPredictor,
     image: Path | np.ndarray,
     tolerance: Tolerance,

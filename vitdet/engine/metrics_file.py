@@ -25,7 +25,7 @@ class WriteMetrics(Hook):
     and the evaluation that it does again. Numbers that are not finite are null.
     """
 
-    priority = "LOWEST"  # after what it tells has been logged
+    priority = "LOW"  # after what it tells has been logged, before a save that ends the run
 
     def __init__(self) -> None:
         self._file: FileIO | None = None

@@ -50,6 +50,11 @@ class Predictor:
             from vitdet.inference.onnx_predictor import OnnxPredictor
 
             return super().__new__(OnnxPredictor)
+        if str(checkpoint).endswith(".pt2"):
+            raise UserError(
+                f"{checkpoint} is for programs that call torch.export.load, which may run code in "
+                "it; give the checkpoint it was made from, or an .onnx file"
+            )
         from vitdet.inference.torch_predictor import TorchPredictor
 
         return super().__new__(TorchPredictor)

@@ -177,7 +177,8 @@ def _write(out: Path, facts: dict[str, Any], timings: Sequence[Timing], plan: Pl
         counts = {size: n for size, n in facts["multiply_adds"].items() if n is not None}
         for size, number in counts.items():
             title += f", {number / 1e9:.1f} G multiply-adds at {size}"
-    where = f"{facts['device']}, {plan.threads} threads, {facts['processor']}"
+    threads = f"{plan.threads} thread{'s' if plan.threads > 1 else ''}"
+    where = f"{facts['device']}, {threads}, {facts['processor']}"
     with (out / "speed.csv").open("w", newline="") as file:
         writer = csv.DictWriter(file, rows[0])
         writer.writeheader()

@@ -45,7 +45,8 @@ def measure(runtime: str, plan: Plan) -> list[Timing]:
     for size, predictor in _predictors(runtime, plan):
         photos = photos_of(plan.photos, size)
         for batch in plan.batches:
-            sys.stdout.write(f"{runtime}, {size[0]}x{size[1]}, batch {batch}\n")
+            patience = "; blocks are compiled first: wait a while" if runtime == "compiled" else ""
+            sys.stdout.write(f"{runtime}, {size[0]}x{size[1]}, batch {batch}{patience}\n")
             sys.stdout.flush()
             timings.append(_time(predictor, photos, runtime, size, batch, plan.seconds))
     return timings
