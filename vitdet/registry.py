@@ -42,6 +42,7 @@ DATASETS = Registry(
         "vitdet.datasets.semantic_folder",
         "vitdet.datasets.shape_images",
         "vitdet.datasets.shapes_dataset",
+        "vitdet.datasets.shapes_panoptic",
         "vitdet.datasets.shapes_semantic",
         "vitdet.datasets.torchvision_images",
     ],
