@@ -170,6 +170,7 @@ def test_two_processes_without_a_gpu(script: str, run: Path, data: Path, tmp_pat
         assert meta["iter"] == 2  # 4 images, 2 processes of 2, 2 epochs
 
 
+@pytest.mark.slow
 def test_a_segmentor_with_sync_bn_in_two_processes_without_a_gpu(
     data: Path, tmp_path: Path
 ) -> None:
